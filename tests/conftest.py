@@ -1,0 +1,22 @@
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real images: COVIDLIB_DATA, else the one beside the checkout."""
+    root = Path(os.environ.get("COVIDLIB_DATA", SHARED))
+    if not (root / "covid-ct").is_dir():
+        pytest.skip("no real images: set COVIDLIB_DATA to a folder that holds covid-ct")
+    return root
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    """Keep every test away from the caches and runs of the person who runs it."""
+    monkeypatch.setenv("COVIDLIB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.delenv("COVIDLIB_STORE", raising=False)
