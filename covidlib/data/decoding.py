@@ -1,0 +1,288 @@
+"""From an image file to grey values, and every file that cannot be read, named."""
+
+import re
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Literal, NoReturn
+
+import numpy as np
+from joblib import Parallel, delayed
+from PIL import ExifTags, Image, ImageFile, ImageOps
+
+from covidlib.errors import CovidlibError, DataError, UnreadableImages
+
+if TYPE_CHECKING:
+    from pydicom import Dataset as DicomDataset
+
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
+# 8000 x 8000: four times the largest chest X-ray detector, below the size that Pillow warns of.
+MAX_PIXELS = 64_000_000
+# A 12-bit picture in a 16-bit file fills 1/16 of its range; so little is never meant to be seen.
+SMALLEST_SPAN = 1 / 16
+GREY16 = ("I;16", "I;16L", "I;16B")
+
+Window = tuple[float, float] | Literal["full", "minmax"]
+
+
+class MissingExtra(CovidlibError):
+    """An optional package that a file needs; the message says how to install it."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file that cannot be used, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Grey values with the range that they are meant to be shown in.
+
+    Args:
+        values: uint8 or uint16 as stored, or float32 in the units of a DICOM file. Shape: (H, W).
+        low: the value shown black (white if inverted).
+        high: the value shown white (black if inverted).
+        inverted: high values are dark (DICOM's MONOCHROME1).
+    """
+
+    values: np.ndarray
+    low: float
+    high: float
+    inverted: bool = False
+
+
+def read_grey(path: str | Path) -> np.ndarray:
+    """Decode one image to grey, upright, at its stored depth.
+
+    Colour becomes luma (ITU-R BT.601), whatever is transparent becomes black, EXIF orientation is
+    applied, colour profiles and gamma are not. Colour or alpha of 16 bits keeps its high byte. A
+    DICOM file of more than 8 bits is scaled from its own display range to the whole of uint16.
+
+    Returns:
+        uint8 or uint16. Shape: (H, W).
+
+    Raises:
+        DataError: not an image, empty, truncated, damaged, too large, several frames, no grey.
+        MissingExtra: a DICOM file, and pydicom is not installed.
+    """
+    pixels = read_pixels(path)
+    if pixels.values.dtype in (np.uint8, np.uint16):
+        return pixels.values
+    return _scaled(pixels, pixels.low, pixels.high, np.uint16)
+
+
+def read_uint8(path: str | Path, window: Window = "full") -> np.ndarray:
+    """Decode one image to 8 bits; pictures of 8 bits are taken as they are.
+
+    Args:
+        path: the file.
+        window: how more than 8 bits become 8, always linear, clipped and rounded to the nearest.
+            "full": the range of the file: 0 to 65535 for PNG and TIFF; for DICOM its first linear
+            display window, or its stored bits where it has none. "minmax": darkest to brightest
+            pixel of each image. (low, high): these values, in Hounsfield units for a DICOM CT.
+
+    Raises:
+        DataError: as ``read_grey``; or "full" would use less than 1/16 of the 256 grey levels.
+    """
+    pixels = read_pixels(path)
+    return pixels.values if pixels.values.dtype == np.uint8 else to_uint8(pixels, window)
+
+
+def to_uint8(pixels: Pixels, window: Window = "full") -> np.ndarray:
+    """Map grey values to 0..255 by a window, see ``read_uint8``.
+
+    >>> to_uint8(Pixels(np.array([[0, 257, 65535]], np.uint16), 0, 65535))
+    array([[  0,   1, 255]], dtype=uint8)
+    """
+    least, most = float(pixels.values.min()), float(pixels.values.max())
+    if window == "minmax":
+        low, high = least, max(most, least + 1)
+    elif window == "full":
+        low, high = pixels.low, pixels.high
+        shown = np.clip(most, low, high) - np.clip(least, low, high)
+        if shown < SMALLEST_SPAN * (high - low):
+            raise DataError(
+                f"values from {least:g} to {most:g} are nearly uniform in the range {low:g} to "
+                f'{high:g}: give window=(low, high), or "minmax"'
+            )
+    else:
+        low, high = window
+        if not low < high:
+            raise DataError(f"a window needs low < high, got {window}")
+    return _scaled(pixels, low, high, np.uint8)
+
+
+def read_mask(path: str | Path) -> np.ndarray:
+    """Decode a mask of two values to booleans.
+
+    Raises:
+        DataError: as ``read_grey``; or values other than {0, 1} or {0, 255}.
+    """
+    values = read_grey(path)
+    present = np.unique(values).tolist()
+    if not (set(present) <= {0, 1} or set(present) <= {0, 255}):
+        raise DataError(f"a mask holds 0 and 1, or 0 and 255; this one {str(present[:5])[1:-1]} …")
+    return values > 0
+
+
+def check_images(paths: Iterable[str | Path], workers: int | None = 1) -> list[Problem]:
+    """Decode every file and return those that fail, in the order given.
+
+    Args:
+        paths: image files; those that are not there are problems too.
+        workers: processes, None for one per core.
+    """
+    paths = list(paths)
+    reasons = Parallel(n_jobs=workers or -1)(delayed(_failure)(path) for path in paths)
+    return [Problem(Path(path), why) for path, why in zip(paths, reasons, strict=True) if why]
+
+
+def refuse(problems: Iterable[Problem]) -> NoReturn:
+    """Raise UnreadableImages naming every problem."""
+    lines = [f"  {problem.path}: {problem.reason}" for problem in problems]
+    ways_out = 'Replace them, or leave them out with unreadable="skip", which keeps a record.'
+    raise UnreadableImages("\n".join([f"{len(lines)} files cannot be used:", *lines, ways_out]))
+
+
+def read_pixels(path: str | Path) -> Pixels:
+    """Decode one image without choosing a window, see ``read_grey``."""
+    path = Path(path)
+    try:
+        with open(path, "rb") as file, _strict_pillow():
+            start = file.read(132)
+            if not start:
+                raise DataError("empty file")
+            file.seek(0)
+            if start[128:] == b"DICM" or path.suffix.lower() in (".dcm", ".dicom"):
+                return _read_dicom(file)
+            values = _read_picture(file)
+    except CovidlibError:
+        raise
+    except Exception as error:
+        # Damaged bytes make decoders raise anything, from OSError to KeyError and SyntaxError.
+        text = re.sub(r"<_io\.BufferedReader name=.*?>", path.name, str(error))
+        raise DataError(f"{type(error).__name__}: {text}") from error
+    return Pixels(values, 0, np.iinfo(values.dtype).max)
+
+
+def _failure(path: str | Path) -> str | None:
+    try:
+        read_pixels(path)
+    except DataError as error:
+        return str(error)
+    return None
+
+
+@contextmanager
+def _strict_pillow() -> Iterator[None]:
+    """Let Pillow neither fill truncated images with grey nor open one that it warns of."""
+    lenient, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = lenient
+
+
+def _read_picture(file: BinaryIO) -> np.ndarray:
+    # An open file, not its name: by name, Pillow maps an uncompressed TIFF into memory with the
+    # sides of the turned image, and so garbles orientations 5 to 8.
+    with Image.open(file, formats=FORMATS) as image:
+        _check_size(*image.size)
+        # An MPO file is a camera's JPEG followed by other renderings of the same picture.
+        if image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
+            raise DataError(f"holds {frames} images, one is expected")
+        if image.format == "PNG":
+            image.verify()  # the checksums, which decoding skips; the image is spent by it
+    file.seek(0)
+    with Image.open(file, formats=FORMATS) as image:
+        image.load()
+        white_is_zero = (
+            image.format == "TIFF"
+            and image.mode in GREY16
+            and image.tag_v2[ExifTags.Base.PhotometricInterpretation] == 0
+        )
+        ImageOps.exif_transpose(image, in_place=True)
+        grey = _to_grey(image)
+    return 65535 - grey if white_is_zero else grey
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise DataError(f"{width} x {height} pixels, more than {MAX_PIXELS:,} are refused")
+
+
+def _to_grey(image: Image.Image) -> np.ndarray:
+    """Return uint8 or uint16 grey from any mode of Pillow."""
+    if image.mode in (*GREY16, "I"):
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 65535:
+            raise DataError(f"values from {values.min()} to {values.max()} do not fit 16 bits")
+        return np.where(values == image.info.get("transparency", -1), 0, values).astype(np.uint16)
+    if image.mode == "F":
+        raise DataError("floating-point pixels, whose range nobody knows; 8 or 16 bits are needed")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        if image.getchannel("A").getextrema() == (0, 0):
+            raise DataError("every pixel is transparent")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
+    return np.array(image.convert("L"))
+
+
+def _read_dicom(file: BinaryIO) -> Pixels:
+    """Decode one grey frame; VOI look-up tables and sigmoid windows are not applied."""
+    try:
+        import pydicom
+    except ImportError as error:
+        text = f"{file.name}: DICOM files need pydicom: pip install 'covidlib[dicom]'"
+        raise MissingExtra(text) from error
+    header = pydicom.dcmread(file, stop_before_pixels=True)
+    _check_size(header.Columns, header.Rows)
+    if (frames := int(header.get("NumberOfFrames") or 1)) > 1:
+        raise DataError(f"holds {frames} images, one is expected")
+    if header.PhotometricInterpretation not in ("MONOCHROME1", "MONOCHROME2"):
+        raise DataError(f"{header.PhotometricInterpretation} is not a grey DICOM image")
+    if "ModalityLUTSequence" in header:
+        raise DataError("a modality look-up table, where slope and intercept are expected")
+    dark_is_high = header.PhotometricInterpretation == "MONOCHROME1"
+    file.seek(0)
+    stored = pydicom.dcmread(file).pixel_array
+    slope, intercept = (
+        float(header.get("RescaleSlope", 1)),
+        float(header.get("RescaleIntercept", 0)),
+    )
+    values = stored.astype(np.float32) * slope + intercept
+    if "PixelPaddingValue" in header and (outside := stored == header.PixelPaddingValue).any():
+        if outside.all():
+            raise DataError("every pixel is padding")
+        values[outside] = values[~outside].max() if dark_is_high else values[~outside].min()
+    low, high = _display_range(header, slope, intercept)
+    pixels = Pixels(values, low, high, dark_is_high)
+    if header.BitsStored > 8:
+        return pixels
+    return Pixels(_scaled(pixels, low, high, np.uint8), 0, 255)
+
+
+def _display_range(header: "DicomDataset", slope: float, intercept: float) -> tuple[float, float]:
+    """Return the first linear window (DICOM PS3.3 C.11.2.1.2), else the range of stored bits."""
+    width, centre = (np.atleast_1d(header.get(f"Window{n}", [])) for n in ("Width", "Center"))
+    if len(width) and len(centre) and float(width[0]) > 1:
+        middle, half = float(centre[0]) - 0.5, (float(width[0]) - 1) / 2
+        return middle - half, middle + half
+    signed = header.PixelRepresentation
+    least = -(2 ** (header.BitsStored - 1)) if signed else 0
+    ends = least * slope + intercept, (least + 2**header.BitsStored - 1) * slope + intercept
+    return min(ends), max(ends)
+
+
+def _scaled(pixels: Pixels, low: float, high: float, dtype: type[np.integer]) -> np.ndarray:
+    """Map low..high to the whole range of an integer type, and turn MONOCHROME1 over."""
+    top = np.iinfo(dtype).max
+    share = (np.clip(pixels.values, low, high).astype(np.float64) - low) / (high - low)
+    return np.rint((1 - share if pixels.inverted else share) * top).astype(dtype)
