@@ -1,0 +1,136 @@
+"""Open a data set by its name: under the data root, from a zip there, or drawn as phantoms."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from dataclasses import astuple
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from covidlib.data.card_types import Card
+from covidlib.data.cards import CARDS
+from covidlib.data.layouts import read
+from covidlib.data.table import Dataset
+from covidlib.errors import DatasetMissing
+from covidlib.paths import cache_root, data_root
+
+if TYPE_CHECKING:
+    from covidlib.data.phantoms import PhantomSettings
+
+
+def open_dataset(
+    name: str, root: str | Path | None = None, *, phantom: "PhantomSettings | None" = None
+) -> Dataset:
+    """Return one data set as a table.
+
+    Args:
+        name: a card's name, or a folder of class folders under the data root.
+        root: the data root; without it COVIDLIB_DATA.
+        phantom: draw the data set instead of reading it: same layout, same reader, other pixels.
+
+    Raises:
+        DatasetMissing: it is not there; the message names the command that gets it.
+        DataError: it is there and breaks its contract.
+    """
+    card = CARDS.get(name) or own_images(name)
+    folder = drawn(name, phantom) if phantom is not None else locate(card, root)
+    table = read(card, folder)
+    classes = card.classes or tuple(sorted(table["label"].dropna().unique()))
+    return Dataset(name=name, table=table, classes=classes, phantom=phantom is not None)
+
+
+def own_images(name: str) -> Card:
+    """Return the card of a user's own folder of class folders."""
+    return Card(
+        name=name,
+        title="own images",
+        modality="own",
+        task="classification",
+        source="the folder itself",
+        licence="unknown",
+        citation="",
+        homepage="",
+        layout="image_folder",
+        classes=(),
+        traps=(),
+    )
+
+
+def locate(card: Card, root: str | Path | None = None) -> Path:
+    """Return the folder of a data set; a zip of it in the data root is unpacked into the cache.
+
+    Raises:
+        DatasetMissing: there is neither.
+    """
+    place = located(card, root)
+    return place if place.is_dir() else unpacked(place, card)
+
+
+def located(card: Card, root: str | Path | None = None) -> Path:
+    """Return where a data set lies under the data root: its folder, else its zip.
+
+    Raises:
+        DatasetMissing: there is neither.
+    """
+    home = data_root(root)
+    if home is None:
+        raise DatasetMissing(f"{card.name}: no data root is set. {_advice(card)}")
+    for name in (card.name, *card.folders):
+        if (home / name).is_dir():
+            return home / name
+        if (home / f"{name}.zip").is_file():
+            return home / f"{name}.zip"
+    raise DatasetMissing(f"{card.name} is not under {home}. {_advice(card)}")
+
+
+def _advice(card: Card) -> str:
+    known = card.name in CARDS
+    get = f"Run `covidlib data get {card.name}`" if known else "Put the folder there"
+    return f"{get}, or point COVIDLIB_DATA (or the argument root) at the folder that holds it."
+
+
+def unpacked(archive: Path, card: Card) -> Path:
+    """Unpack an archive of the data root once into the cache and return the folder inside."""
+    from covidlib.data.extraction import Limits, extract
+
+    with open(archive, "rb") as file:
+        key = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    target = cache_root() / "unpacked" / f"{card.name}-{key}"
+    limits = Limits(files=card.max_files, bytes=card.max_bytes)
+    return _once(target, lambda folder: extract(archive, folder, limits=limits, strip=1))
+
+
+def drawn(name: str, settings: "PhantomSettings") -> Path:
+    """Draw a phantom data set once into the cache, in the original layout, and return its folder.
+
+    The key covers the settings and the code that draws: a changed generator draws anew.
+    """
+    from covidlib.data import phantoms
+
+    key = hashlib.sha256(repr((name, *astuple(settings))).encode())
+    home = Path(phantoms.__file__)
+    for source in sorted(home.parent.rglob("*.py")) if home.stem == "__init__" else [home]:
+        key.update(source.read_bytes())
+    target = cache_root() / "phantoms" / key.hexdigest()[:16] / name
+    return _once(target, lambda folder: phantoms.write(name, folder, settings))
+
+
+def _once(target: Path, build) -> Path:
+    """Build a folder in a temporary sibling and rename it; whoever finishes first wins."""
+    if target.is_dir():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        build(partial)
+        if not target.is_dir():
+            partial.chmod(0o755)
+            try:
+                os.rename(partial, target)
+            except OSError:
+                if not target.is_dir():  # not the other builder's work: a real failure
+                    raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return target
