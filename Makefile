@@ -1,0 +1,68 @@
+# Every verb here is what CI runs. `make` alone lists them.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+PYTHON ?= python3
+VENV ?= .venv
+BUILD ?= _build
+PROFILE ?= smoke
+DATA ?= phantoms
+SEED ?= 0
+JOBS ?= 1
+TORCH_INDEX ?=
+TESTS ?=
+
+IN := $(VENV)/bin/
+INSTALLED := $(VENV)/.covidlib-installed
+RUN := "$(IN)python" -m covidlib.publish
+CHOICE := --build "$(BUILD)" --profile "$(PROFILE)" --data "$(DATA)" --seed "$(SEED)"
+
+.PHONY: help install book pages test pair lint format bench check clean
+
+help: ## list the verbs
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@echo "  variables   PROFILE=smoke|laptop|paper DATA=phantoms|FOLDER SEED=0 JOBS=1 ONLY=page"
+	@echo "              VENV=.venv PYTHON=python3 BUILD=_build TORCH_INDEX=ADDRESS TESTS=..."
+
+install: $(INSTALLED) ## create the environment with the pinned versions
+
+$(IN)python:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or later is needed; name one with PYTHON=..."; exit 1; }
+	"$(PYTHON)" -m venv "$(VENV)"
+
+$(INSTALLED): pyproject.toml constraints.txt | $(IN)python
+	@echo "installing into $(VENV) (about 2.5 GB, several minutes the first time)"
+	"$(IN)python" -m pip install --progress-bar off -c constraints.txt \
+	  $(if $(TORCH_INDEX),--extra-index-url "$(TORCH_INDEX)") -e ".[book,cluster,dev,dicom]"
+	@touch "$@"
+
+book: $(INSTALLED) ## pair, execute, build and verify the book
+	@$(RUN) book $(CHOICE) --jobs $(JOBS)
+
+pages: $(INSTALLED) ## execute only some notebooks: make pages ONLY=msatl/data
+	@$(RUN) execute $(CHOICE) --jobs $(JOBS) --only "$(ONLY)"
+
+test: $(INSTALLED) ## run every test
+	@"$(IN)python" -m pytest -n 2 $(TESTS)
+
+pair: $(INSTALLED) ## write every notebook from its script
+	@$(RUN) pair
+
+lint: $(INSTALLED) ## check style and formatting
+	@"$(IN)ruff" check .
+	@"$(IN)ruff" format --check .
+
+format: $(INSTALLED) ## rewrite formatting and what the linter can mend
+	@"$(IN)ruff" check --fix .
+	@"$(IN)ruff" format .
+
+bench: $(INSTALLED) ## measure training throughput against the compute ceiling
+	@"$(IN)python" -m benchmarks.throughput
+
+check: ## everything CI does, in a fresh environment
+	@bash .ci/run
+
+clean: ## delete the build folder
+	rm -rf -- "$(BUILD)"

@@ -1,0 +1,1 @@
+"""From percent scripts to a checked book: pair, execute, stage, build, verify."""

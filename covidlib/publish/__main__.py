@@ -1,0 +1,155 @@
+"""The commands behind the Makefile: ``python -m covidlib.publish --help``."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from covidlib.book import PHANTOMS, PROFILES, Parameters
+from covidlib.errors import CovidlibError
+from covidlib.publish.execution import Outcome, execute
+from covidlib.publish.pairing import pair_all
+from covidlib.publish.places import Places, PublishError
+from covidlib.publish.staging import build, stage
+from covidlib.publish.verification import verify
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+Root = Annotated[Path, typer.Option(help="The checkout.")]
+Build = Annotated[Path, typer.Option("--build", help="The folder of everything derived.")]
+Profile = Annotated[str, typer.Option(help=" | ".join(PROFILES))]
+Data = Annotated[str, typer.Option(help='"phantoms", or the folder of the data sets.')]
+Seed = Annotated[int, typer.Option(help="From 0.")]
+Only = Annotated[str, typer.Option(help="Part of a page's name; leave the others alone.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Notebooks at a time.")]
+Force = Annotated[bool, typer.Option("--force", help="Execute even what has not changed.")]
+
+HERE, BUILT = Path("."), Path("_build")
+
+
+@app.command("pair")
+def pair_command(root: Root = HERE) -> None:
+    """Write every notebook from its script."""
+    print(f"{len(pair_all(Places(root, BUILT)))} notebooks paired")
+
+
+@app.command("execute")
+def execute_command(
+    root: Root = HERE,
+    built: Build = BUILT,
+    profile: Profile = "smoke",
+    data: Data = PHANTOMS,
+    seed: Seed = 0,
+    only: Only = "",
+    jobs: Jobs = 1,
+    force: Force = False,
+) -> None:
+    """Execute every notebook whose content or surroundings changed."""
+    _execute(Places(root, built), Parameters(profile, data, seed), only, jobs, force)
+
+
+@app.command("stage")
+def stage_command(
+    root: Root = HERE,
+    built: Build = BUILT,
+    profile: Profile = "smoke",
+    data: Data = PHANTOMS,
+    seed: Seed = 0,
+) -> None:
+    """Lay out what the builder reads."""
+    print(f"{len(stage(Places(root, built), Parameters(profile, data, seed)))} pages staged")
+
+
+@app.command("build")
+def build_command(root: Root = HERE, built: Build = BUILT) -> None:
+    """Turn the stage into HTML with warnings as errors."""
+    build(Places(root, built))
+
+
+@app.command("verify")
+def verify_command(
+    root: Root = HERE,
+    built: Build = BUILT,
+    profile: Profile = "smoke",
+    data: Data = PHANTOMS,
+    seed: Seed = 0,
+) -> None:
+    """Look at the HTML: pages, links, images, tables, outputs."""
+    _verify(Places(root, built), Parameters(profile, data, seed))
+
+
+@app.command("book")
+def book_command(
+    root: Root = HERE,
+    built: Build = BUILT,
+    profile: Profile = "smoke",
+    data: Data = PHANTOMS,
+    seed: Seed = 0,
+    jobs: Jobs = 1,
+) -> None:
+    """Pair, execute, stage, build, verify; say where to open the book."""
+    started = time.perf_counter()
+    places, parameters = Places(root, built), Parameters(profile, data, seed)
+    pair_all(places)
+    _execute(places, parameters, "", jobs, False)
+    stage(places, parameters)
+    if not build(places):
+        print("HTML is up to date")
+    _verify(places, parameters)
+    print(f"the book, in {time.perf_counter() - started:.0f} s{_memory()}:")
+    print(f"  {(places.html / 'index.html').resolve().as_uri()}")
+
+
+def _execute(places: Places, parameters: Parameters, only: str, jobs: int, force: bool) -> None:
+    """Execute and tell; raise PublishError with every failure."""
+    outcomes = execute(places, parameters, only=only, jobs=jobs, force=force, tell=_tell)
+    fresh = [outcome for outcome in outcomes if not outcome.reused]
+    seconds = sum(outcome.seconds for outcome in fresh)
+    print(
+        f"{len(fresh)} notebooks executed in {seconds:.0f} s, {len(outcomes) - len(fresh)} reused"
+    )
+    failed = [outcome for outcome in outcomes if outcome.problem]
+    if failed:
+        details = "\n\n".join(f"{outcome.name}\n{outcome.problem}" for outcome in failed)
+        where = places.executed(parameters)
+        raise PublishError(f"{len(failed)} notebooks failed (copies in {where}):\n\n{details}")
+
+
+def _tell(outcome: Outcome) -> None:
+    if not outcome.reused:
+        state = "FAILED" if outcome.problem else "executed"
+        print(f"{outcome.seconds:7.1f} s  {state}  {outcome.name}", flush=True)
+
+
+def _verify(places: Places, parameters: Parameters) -> None:
+    report = verify(places, parameters)
+    if report.problems:
+        lines = "\n".join(f"  {problem}" for problem in report.problems)
+        raise PublishError(f"{len(report.problems)} problems in the built book:\n{lines}")
+    print(report)
+
+
+def _memory() -> str:
+    """Return the largest process's peak memory, where the system tells."""
+    if sys.platform == "win32":
+        return ""
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    divisor = 2**30 if sys.platform == "darwin" else 2**20
+    return f", largest process {peak / divisor:.1f} GB" if peak else ""
+
+
+def main() -> None:
+    """Run a command; a refusal is a message and exit code 1, never a traceback."""
+    try:
+        app()
+    except CovidlibError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""Lay out what the builder reads, and build it with warnings as errors."""
+
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+
+from covidlib.book import Parameters
+from covidlib.publish.digests import digest_environment, digest_files, digest_text, files_below
+from covidlib.publish.places import Places, PublishError
+
+COPIED = ("_config.yml", "_toc.yml", "book", "assets", "ext")
+BUILDER = "from jupyter_book.cli.main import main; main()"
+
+
+def stage(places: Places, parameters: Parameters) -> list[str]:
+    """Fill the empty stage with prose, configuration, library sources and executed notebooks.
+
+    Nothing is executed or written in the checkout itself. Recorded results stay out: pages show
+    them, the book does not ship them.
+
+    Returns:
+        The pages of the book, in order.
+
+    Raises:
+        PublishError: a page of ``_toc.yml`` has no prose and no executed notebook.
+    """
+    shutil.rmtree(places.stage, ignore_errors=True)
+    places.stage.mkdir(parents=True)
+    skip = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+    for name in COPIED:
+        source = places.root / name
+        if source.is_dir():
+            shutil.copytree(source, places.stage / name, ignore=skip)
+        elif source.is_file():
+            shutil.copy2(source, places.stage / name)
+    shutil.rmtree(places.stage / "book" / "results", ignore_errors=True)
+    for path in (places.root / "covidlib").rglob("*.py"):
+        _copy(path, places.stage / path.relative_to(places.root))
+    pages = places.pages
+    for page in pages:
+        _stage_page(places, parameters, page)
+    return pages
+
+
+def _stage_page(places: Places, parameters: Parameters, page: str) -> None:
+    if (places.stage / f"{page}.md").is_file():
+        return
+    if not (places.root / f"{page}.py").is_file():
+        raise PublishError(f"_toc.yml names {page}, but there is no {page}.md and no {page}.py")
+    executed = places.executed(parameters) / f"{page}.ipynb"
+    if not executed.is_file():
+        raise PublishError(f"{page} was not executed with these parameters")
+    target = places.stage / f"{page}.ipynb"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(cleaned(executed), encoding="utf-8")
+
+
+def cleaned(executed: Path) -> str:
+    """Return an executed notebook without what belongs to this machine alone.
+
+    papermill leaves its times and absolute paths, and a cell that repeats the parameters; the
+    page's banner says which parameters were used.
+    """
+    notebook = nbformat.read(executed, as_version=4)
+    notebook.metadata.pop("papermill", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+    tags = [cell.metadata.get("tags", []) for cell in notebook.cells]
+    notebook.cells = [
+        cell
+        for cell, own in zip(notebook.cells, tags, strict=True)
+        if "injected-parameters" not in own
+    ]
+    return nbformat.writes(notebook) + "\n"
+
+
+def build(places: Places) -> bool:
+    """Turn the stage into HTML, unless this very stage already is; return whether it was built.
+
+    Raises:
+        PublishError: the builder warned or failed.
+    """
+    stamp = places.build / "html.stamp"
+    parts = [digest_files(places.stage, files_below(places.stage)), digest_environment()]
+    key = digest_text("\n".join(parts))
+    if stamp.is_file() and stamp.read_text() == key and (places.html / "index.html").is_file():
+        return False
+    stamp.unlink(missing_ok=True)
+    work = places.build / "work"
+    shutil.rmtree(work, ignore_errors=True)
+    started = time.perf_counter()
+    _run_builder(places.stage, work)
+    made = work / "_build" / "html"
+    if not (made / "index.html").is_file():
+        raise PublishError("the builder reported success but made no index.html")
+    shutil.rmtree(places.html, ignore_errors=True)
+    made.replace(places.html)
+    shutil.rmtree(work)
+    stamp.write_text(key)
+    print(f"built in {time.perf_counter() - started:.0f} s")
+    return True
+
+
+def _run_builder(source: Path, output: Path) -> None:
+    """Run jupyter-book with every warning an error, and show what it says only if it fails."""
+    command = [sys.executable, "-c", BUILDER, "build", str(source), "--path-output", str(output)]
+    done = subprocess.run(
+        [*command, "-W", "-n", "--keep-going", "--quiet"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    if done.returncode:
+        raise PublishError(f"the builder failed:\n{done.stdout.strip()}")
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source, target)
