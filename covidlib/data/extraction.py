@@ -83,9 +83,14 @@ def _open(archive: Path) -> zipfile.ZipFile | tarfile.TarFile:
 
 def _members(file: zipfile.ZipFile | tarfile.TarFile, archive: Path, limits: Limits) -> Iterator:
     """Yield the members, none of them a link, device or encrypted, not more than allowed."""
+    total = 0
     for number, info in enumerate(file.infolist() if _is_zip(file) else file, 1):
         if number > limits.files:
             raise DataError(f"{archive}: more than {limits.files} members")
+        # Before a tar file is read on: to reach the next member means to unpack this one.
+        total += info.file_size if _is_zip(file) else info.size
+        if total > limits.bytes:
+            raise DataError(f"{archive}: unpacks to more than is allowed")
         if _is_zip(file):
             kind = stat.S_IFMT(info.external_attr >> 16)
             regular, folder = kind in (0, stat.S_IFREG, stat.S_IFDIR), info.is_dir()
