@@ -1,6 +1,5 @@
 """Self-attention over the positions of a feature map (msatl, equation 1)."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 

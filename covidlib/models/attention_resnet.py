@@ -94,7 +94,9 @@ class AttentionResNet(nn.Module):
         """
         net = self.backbone
         x = net.maxpool(net.relu(net.bn1(net.conv1(images))))
-        for stage, units in zip(STAGES, (net.layer1, net.layer2, net.layer3, net.layer4), strict=True):
+        for stage, units in zip(
+            STAGES, (net.layer1, net.layer2, net.layer3, net.layer4), strict=True
+        ):
             layers = self.attention[stage]
             for number, unit in enumerate(units, start=1):
                 x = unit(x)

@@ -1,0 +1,138 @@
+"""The command line: data sets, runs, recorded results."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from covidlib.data.commands import data_app
+from covidlib.errors import CovidlibError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+app.add_typer(data_app, name="data")
+results_app = typer.Typer(no_args_is_help=True, help="Recorded results of real data.")
+app.add_typer(results_app, name="results")
+console = Console()
+
+RESULTS = Path("book/results")
+
+
+@app.command("run")
+def run_plan(
+    plan: Annotated[str, typer.Argument(help="paper/topic, such as msatl/without_transfer")],
+    profile: Annotated[str, typer.Option(help="smoke, laptop or paper: sizes only")] = "smoke",
+    data: Annotated[str, typer.Option(help="'phantoms' or the data root")] = "phantoms",
+    store: Annotated[Path | None, typer.Option(help="folder of runs")] = None,
+    only: Annotated[str, typer.Option(help="run only keys that contain this text")] = "",
+    seeds: Annotated[int | None, typer.Option(help="seeds per row")] = None,
+    backend: Annotated[str, typer.Option(help="serial, loky or dask")] = "serial",
+    workers: Annotated[int, typer.Option(help="processes of loky or dask")] = 1,
+    address: Annotated[str | None, typer.Option(help="of a dask scheduler")] = None,
+    devices: Annotated[int, typer.Option(help="processes of one run (DDP)")] = 1,
+    accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    record: Annotated[bool, typer.Option(help="copy finished runs to book/results")] = False,
+    dry: Annotated[bool, typer.Option(help="only show what is cached")] = False,
+) -> None:
+    """Train what a plan needs; finished runs are reused, interrupted ones go on."""
+    from covidlib.plans import plan as find
+    from covidlib.runs.executor import execute
+    from covidlib.runs.store import Store, publish
+    from covidlib.training.fit import Resources
+
+    try:
+        chosen = find(plan, profile, phantoms=data == "phantoms", seeds=seeds)
+        place = Store(store)
+        specs = [spec for spec in chosen.specs if only in spec.key]
+        if not specs:
+            raise CovidlibError(f"no run of {plan} has {only!r} in its key")
+        _show(specs, place)
+        if dry:
+            return
+        root = None if data == "phantoms" else data
+        options = {"profile": profile, "resources": Resources(accelerator, devices)}
+        batches = [[spec] for spec in specs] if backend == "serial" else [specs]
+        for batch in batches:  # recorded one by one, so that an interruption loses nothing
+            done = execute(
+                batch,
+                place,
+                root,
+                backend=backend,
+                workers=workers,
+                address=address,
+                progress=_tell,
+                **options,
+            )
+            for found in done.values():
+                values = ", ".join(f"{k} {v:.3f}" for k, v in found.metrics.items())
+                console.print(f"[green]done[/] {found.key}: {values}")
+                if record:
+                    publish(found, RESULTS / chosen.paper)
+    except (CovidlibError, KeyError, ValueError) as error:
+        _stop(error)
+    except KeyboardInterrupt:
+        console.print("interrupted; the same command goes on from here")
+        raise typer.Exit(130) from None
+
+
+def _show(specs, store) -> None:
+    table = Table("run", "state")
+    for spec in specs:
+        waiting = (store.root / ".working" / spec.key / "state.ckpt").exists()
+        state = "finished" if store.get(spec) else "interrupted" if waiting else "to do"
+        table.add_row(spec.key, state)
+    console.print(table)
+
+
+def _tell(spec, row: dict) -> None:
+    if "val_loss" in row:
+        values = ", ".join(f"{k} {v:.4g}" for k, v in row.items())
+        console.print(f"{spec.slug}: {values}", highlight=False)
+
+
+def _stop(error: Exception) -> None:
+    message = error.args[0] if error.args else error
+    console.print(f"[red]error[/] {message}", highlight=False, soft_wrap=True)
+    raise typer.Exit(1) from None
+
+
+@results_app.command("add")
+def add_results(
+    paper: Annotated[str, typer.Argument(help="msatl, magsd or manet")],
+    store: Annotated[Path | None, typer.Option(help="folder of runs")] = None,
+    results: Annotated[Path, typer.Option(help="folder of recorded results")] = RESULTS,
+) -> None:
+    """Copy finished runs on real data from a store into the recorded results."""
+    from covidlib.runs.store import Store, publish
+
+    added = 0
+    for found in Store(store).records():
+        try:
+            publish(found, results / paper)
+            added += 1
+        except CovidlibError as error:
+            console.print(f"left out: {error}", highlight=False)
+    console.print(f"{added} runs are recorded in {results / paper}")
+
+
+@results_app.command("list")
+def list_results(
+    results: Annotated[Path, typer.Option(help="folder of recorded results")] = RESULTS,
+) -> None:
+    """Show every recorded run with its metrics and where it came from."""
+    from covidlib.runs.record import RECORD, Record
+
+    table = Table("paper", "run", "profile", "accuracy", "AUC", "commit")
+    for path in sorted(results.glob(f"*/*/{RECORD}")):
+        found = Record(path.parent)
+        facts, numbers = found.provenance, found.metrics
+        table.add_row(
+            path.parts[-3],
+            found.key,
+            facts["profile"],
+            f"{numbers['accuracy']:.3f}",
+            f"{numbers['auc']:.3f}",
+            facts["commit"][:8],
+        )
+    console.print(table)

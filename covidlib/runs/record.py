@@ -1,0 +1,82 @@
+"""What one finished run leaves behind."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from covidlib.errors import RunError
+from covidlib.runs.spec import RunSpec, described
+
+RECORD, PREDICTIONS, CURVE, WEIGHTS = (
+    "record.json",
+    "predictions.parquet",
+    "curve.csv",
+    "weights.safetensors",
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One folder: ``record.json``, ``predictions.parquet``, ``curve.csv``, maybe weights."""
+
+    folder: Path
+
+    @cached_property
+    def body(self) -> dict:
+        """Key, spec, metrics and provenance as they stand in ``record.json``."""
+        return json.loads((self.folder / RECORD).read_text())
+
+    @property
+    def key(self) -> str:
+        """The run's key, which is the folder's name."""
+        return self.body["key"]
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Metrics of the test images, computed from the predictions beside them."""
+        return self.body["metrics"]
+
+    @property
+    def provenance(self) -> dict:
+        """Commit, versions, device, seconds, data fingerprint, profile."""
+        return self.body["provenance"]
+
+    @property
+    def phantom(self) -> bool:
+        """Whether the images were drawn."""
+        return self.provenance["phantom"]
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """One row per validation and test image: sample, patient, split, label, p_<class>."""
+        return pd.read_parquet(self.folder / PREDICTIONS)
+
+    @cached_property
+    def test(self) -> pd.DataFrame:
+        """The predictions of the test images alone."""
+        return self.predictions[self.predictions["split"] == "test"].reset_index(drop=True)
+
+    @cached_property
+    def curve(self) -> pd.DataFrame:
+        """One row per epoch."""
+        return pd.read_csv(self.folder / CURVE)
+
+    @property
+    def weights(self) -> Path:
+        """The trained weights; recorded results in the repository have none."""
+        path = self.folder / WEIGHTS
+        if not path.exists():
+            raise RunError(f"{self.key} has no weights here; run its spec again in a store")
+        return path
+
+    def check(self, spec: RunSpec) -> "Record":
+        """Return self, or raise RunError where the settings behind the key have changed since."""
+        if self.body["spec"] != described(spec):
+            raise RunError(
+                f"{self.folder} was made under other defaults than today's; "
+                "delete the folder to run it again, or restore the defaults"
+            )
+        return self

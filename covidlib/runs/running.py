@@ -1,0 +1,167 @@
+"""From a spec to a record, on this machine."""
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import torch
+from safetensors.torch import load_file, save_file
+
+from covidlib.data.seeds import generator
+from covidlib.errors import RunError
+from covidlib.evaluation.metrics import METRICS, score
+from covidlib.paths import data_root
+from covidlib.runs import provenance
+from covidlib.runs.record import CURVE, PREDICTIONS, RECORD, WEIGHTS, Record
+from covidlib.runs.spec import RunSpec, described
+from covidlib.runs.store import Store
+from covidlib.training.data import TrainingData, training_data
+from covidlib.training.fit import Resources, fit
+from covidlib.training.method import Method
+from covidlib.training.supervised import Supervised
+
+METHODS = {"SupervisedSettings": Supervised}
+
+Progress = Callable[[RunSpec, dict], None]
+
+
+def run(
+    spec: RunSpec,
+    store: Store,
+    root: str | Path | None = None,
+    *,
+    profile: str = "smoke",
+    resources: Resources | None = None,
+    progress: Progress | None = None,
+) -> Record:
+    """Return the record of a spec, training it and the stages it starts from where needed.
+
+    Two processes may ask for one spec at once: one trains and the other waits for its record.
+    A killed run leaves a state in the store, from which the next call goes on.
+
+    Args:
+        spec: what to run.
+        store: where records live.
+        root: the data root; phantoms need none.
+        profile: written into the record.
+        resources: devices and how often the state is written.
+        progress: called with the spec and each epoch's row of the curve.
+
+    Raises:
+        DataError: images are missing or unreadable, before anything is trained.
+        RunError: the data have changed since the record was made, or the loss is not finite.
+    """
+    data = training_data(spec.data, data_root(root))
+    parent = None
+    if spec.init is not None:
+        options = {"profile": profile, "resources": resources, "progress": progress}
+        parent = run(spec.init, store, root, **options)
+    with store.lock(spec):
+        found = store.get(spec)
+        if found is not None:
+            return _same_data(found, data)
+        return _train(spec, store, data, parent, profile, resources or Resources(), progress)
+
+
+def _same_data(record: Record, data: TrainingData) -> Record:
+    if record.provenance["fingerprint"] != data.dataset.fingerprint:
+        raise RunError(
+            f"{record.key} was trained on other images of {data.dataset.name} than those found "
+            f"now; use another store, or delete {record.folder} to train again"
+        )
+    return record
+
+
+def _train(spec, store, data, parent, profile, resources, progress) -> Record:
+    started, clock = datetime.now(UTC), time.perf_counter()
+    method = build(spec, data)
+    if parent is not None:
+        transfer(method.network, load_file(parent.weights))
+    told = None if progress is None else (lambda row: progress(spec, row))
+    curve = fit(method, store.working(spec), resources, told)
+    device = _device(resources)
+    predictions = method.to(device).predictions(data.on(device))
+    facts = provenance.software() | provenance.hardware(device)
+    facts |= {
+        "seconds": round(time.perf_counter() - clock, 1),
+        "started": started.isoformat(timespec="seconds"),
+        "data": data.dataset.name,
+        "fingerprint": data.dataset.fingerprint,
+        "phantom": data.dataset.phantom,
+        "skipped": [problem.path.name for problem in data.cached.skipped],
+        "profile": profile,
+        "devices": resources.devices,
+    }
+    body = {
+        "key": spec.key,
+        "spec": described(spec),
+        "metrics": _metrics(predictions),
+        "provenance": facts,
+    }
+
+    def write(folder: Path) -> None:
+        (folder / RECORD).write_text(json.dumps(body, indent=1, sort_keys=True) + "\n")
+        predictions.to_parquet(folder / PREDICTIONS, index=False)
+        pd.DataFrame(curve).to_csv(folder / CURVE, index=False)
+        weights = {k: v.cpu().contiguous() for k, v in method.network.state_dict().items()}
+        save_file(weights, folder / WEIGHTS)
+
+    return store.add(spec, write)
+
+
+def _metrics(predictions: pd.DataFrame) -> dict[str, float | None]:
+    """Return every metric of the test images; None where the images cannot decide it."""
+    values = {name: score(predictions, name).value for name in METRICS}
+    return {name: value if value == value else None for name, value in values.items()}
+
+
+def build(spec: RunSpec, data: TrainingData) -> Method:
+    """Return the method of a spec around a network with the spec's own random weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(generator("weights", spec.seed).initial_seed())
+        network = spec.network.build(len(data.classes))
+    method = METHODS[type(spec.training).__name__]
+    return method(network, spec.training, data, spec.seed)
+
+
+def transfer(network: torch.nn.Module, weights: dict[str, torch.Tensor]) -> list[str]:
+    """Copy a stage's weights into the next stage's network, all but the classifier.
+
+    Args:
+        network: has a ``classifier`` attribute, which keeps its own random weights.
+        weights: of the stage before.
+
+    Returns:
+        Names of the parameters that were copied.
+
+    Raises:
+        RunError: the two networks differ in more than their classifiers.
+    """
+    own = network.state_dict()
+    head = {id(value) for value in network.classifier.state_dict(keep_vars=True).values()}
+    kept = {k for k, v in network.state_dict(keep_vars=True).items() if id(v) in head}
+    wanted = set(own) - kept
+    given = set(weights) - kept
+    differing = (wanted ^ given) | {k for k in wanted & given if own[k].shape != weights[k].shape}
+    if differing:
+        raise RunError(
+            "the stage before has another network; it differs in "
+            + ", ".join(sorted(differing)[:5])
+        )
+    network.load_state_dict({k: weights[k] for k in wanted}, strict=False)
+    return sorted(wanted)
+
+
+def load(record: Record, spec: RunSpec, data: TrainingData) -> Method:
+    """Return the trained method of a record."""
+    method = build(spec, data)
+    method.network.load_state_dict(load_file(record.weights))
+    return method
+
+
+def _device(resources: Resources) -> torch.device:
+    cuda = resources.accelerator != "cpu" and torch.cuda.is_available()
+    return torch.device("cuda" if cuda else "cpu")

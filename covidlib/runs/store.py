@@ -1,0 +1,115 @@
+"""A folder of runs: each spec once, written whole or not at all."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock
+
+from covidlib.errors import RunError
+from covidlib.paths import store_root
+from covidlib.runs.record import RECORD, WEIGHTS, Record
+from covidlib.runs.spec import RunSpec
+
+
+class Store:
+    """Finished runs under ``root/<key>``, unfinished ones under ``root/.working/<key>``.
+
+    Args:
+        root: the folder; made when missing. None means ``covidlib.paths.store_root()``.
+    """
+
+    def __init__(self, root: str | Path | None = None) -> None:
+        self.root = store_root(root)
+        (self.root / ".working").mkdir(parents=True, exist_ok=True)
+
+    def get(self, spec: RunSpec) -> Record | None:
+        """Return the finished run of a spec, or None."""
+        folder = self.root / spec.key
+        return Record(folder).check(spec) if (folder / RECORD).exists() else None
+
+    def working(self, spec: RunSpec) -> Path:
+        """Return the folder where an unfinished run keeps the state it can resume from."""
+        folder = self.root / ".working" / spec.key
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def lock(self, spec: RunSpec) -> FileLock:
+        """Return the lock of a spec; it falls with the process that holds it, however it ends."""
+        return FileLock(self.root / ".working" / f"{spec.key}.lock")
+
+    def add(self, spec: RunSpec, write: Callable[[Path], None]) -> Record:
+        """Let ``write`` fill a temporary folder, then give it its name in one step."""
+        target = self.root / spec.key
+        place(target, write)
+        shutil.rmtree(self.working(spec), ignore_errors=True)
+        return Record(target)
+
+    def records(self) -> list[Record]:
+        """Return every finished run, by key."""
+        return [Record(path.parent) for path in sorted(self.root.glob(f"*/{RECORD}"))]
+
+
+def place(target: Path, write: Callable[[Path], None]) -> None:
+    """Fill a folder beside ``target`` and rename it; a folder that exists is never replaced.
+
+    Raises:
+        RunError: ``target`` exists.
+    """
+    if target.exists():
+        raise RunError(f"{target} exists; a finished run is never overwritten")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.parent / f".draft-{target.name}-{os.getpid()}"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    try:
+        write(draft)
+        for path in [*draft.iterdir(), draft]:
+            sync(path)
+        draft.rename(target)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    sync(target.parent)
+
+
+def sync(path: Path) -> None:
+    """Make a file's or folder's content survive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def publish(record: Record, results: Path, commit_clean: bool = True) -> Path:
+    """Copy a run without its weights into the repository's recorded results.
+
+    Args:
+        record: a finished run.
+        results: the folder of one paper, ``book/results/<paper>``.
+        commit_clean: refuse runs of a library that differed from its commit.
+
+    Raises:
+        RunError: the run saw phantoms, is a smoke run, or came from an uncommitted library.
+    """
+    provenance = record.provenance
+    if provenance["phantom"] or provenance["profile"] == "smoke":
+        raise RunError(f"{record.key} is a phantom or smoke run; only real data are recorded")
+    if commit_clean and provenance["dirty"]:
+        raise RunError(f"{record.key} came from a library that differs from its commit")
+    target = results / record.key
+    if (target / RECORD).exists():
+        if json.loads((target / RECORD).read_text()) != record.body:
+            raise RunError(f"{target} holds another run of the same spec; it is never replaced")
+        return target
+
+    def copy(draft: Path) -> None:
+        for path in record.folder.iterdir():
+            if path.name != WEIGHTS:
+                shutil.copyfile(path, draft / path.name)
+
+    place(target, copy)
+    return target

@@ -1,0 +1,1 @@
+"""What a step is for each method, and the one loop that runs them all."""

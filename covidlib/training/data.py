@@ -1,0 +1,77 @@
+"""The images of one run, ready to be put on a device."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import LongTensor
+
+from covidlib.data import Dataset, open_dataset
+from covidlib.data.batches import DeviceImages
+from covidlib.data.cache import Cached, build_cache
+from covidlib.data.splits import split_table
+from covidlib.errors import DataError
+from covidlib.settings import DataSettings
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Decoded images and the rows of each split.
+
+    Args:
+        dataset: where the images come from.
+        cached: the uint8 cache; ``cached.table`` is aligned with its rows.
+        table: ``cached.table`` with the split of this run.
+    """
+
+    dataset: Dataset
+    cached: Cached
+    table: pd.DataFrame
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names; the index is the class number."""
+        return self.dataset.classes
+
+    def rows(self, split: str, labelled: bool = True) -> LongTensor:
+        """Return the row numbers of one split, without unknown labels unless asked."""
+        chosen = (self.table["split"] == split).fillna(False)
+        if labelled:
+            chosen &= self.table["label"].notna()
+        return torch.from_numpy(chosen.to_numpy(dtype=bool).nonzero()[0])
+
+    def on(self, device: torch.device) -> DeviceImages:
+        """Return the images on a device."""
+        return DeviceImages(self.cached, self.classes, device)
+
+
+@lru_cache(maxsize=4)
+def training_data(settings: DataSettings, root: Path | None) -> TrainingData:
+    """Open, decode and split the images of one run.
+
+    Args:
+        settings: which images.
+        root: the data root; phantoms need none.
+
+    Raises:
+        DataError: a class has no training image, or the test split is empty.
+    """
+    dataset = open_dataset(settings.dataset, root, phantom=settings.phantom)
+    cached = build_cache(dataset, settings.preprocessing)
+    table = split_table(
+        cached.table,
+        settings.split,
+        seed=settings.split_seed,
+        fold=settings.fold,
+        folds=settings.folds,
+    )
+    train = table.loc[table["split"] == "train", "label"].dropna()
+    if absent := sorted(set(dataset.classes) - set(train)):
+        raise DataError(
+            f"{dataset.name}: no training image of {absent} with split {settings.split!r}"
+        )
+    if not (table["split"] == "test").any():
+        raise DataError(f"{dataset.name}: {settings.split!r} leaves no test image")
+    return TrainingData(dataset, cached, table.reset_index(drop=True))

@@ -1,0 +1,170 @@
+"""What every training method shares: order, augmentation, rate, curve, and the watch for NaN."""
+
+from abc import abstractmethod
+
+import lightning as L
+import torch
+from torch import LongTensor, Tensor, nn
+
+from covidlib.data import augmentation
+from covidlib.data.batches import Batch, epoch_order, share
+from covidlib.data.seeds import generator
+from covidlib.errors import RunError
+from covidlib.settings import TrainingSettings
+from covidlib.training.data import TrainingData
+
+CHECK_EVERY = 50  # steps between looks at the loss, each of which waits for the device
+
+
+class Method(L.LightningModule):
+    """A network and what one step does to it.
+
+    Nothing random is stored: order, augmentation and dropout are functions of the seed, the epoch
+    and the step, so a resumed run repeats an uninterrupted one.
+
+    Args:
+        network: the network to train.
+        settings: hyper-parameters of the method.
+        data: the images.
+        seed: of order, augmentation and dropout.
+    """
+
+    def __init__(
+        self, network: nn.Module, settings: TrainingSettings, data: TrainingData, seed: int
+    ) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last)
+        self.settings = settings
+        self.data = data
+        self.seed = seed
+        self.train_rows = data.rows("train")
+        self.losses: list[Tensor] = []
+
+    @abstractmethod
+    def loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Return the mean loss of one batch of model inputs (N, C, H, W) and labels (N,)."""
+
+    @abstractmethod
+    def look(self) -> dict[str, float]:
+        """Return what the curve shows of the validation images."""
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return SGD as the settings ask."""
+        chosen = self.settings
+        return torch.optim.SGD(
+            self.network.parameters(),
+            lr=chosen.lr,
+            momentum=chosen.momentum,
+            weight_decay=chosen.weight_decay,
+        )
+
+    def on_fit_start(self) -> None:
+        """Put the images where the network is."""
+        self.images = self.data.on(self.device)
+
+    def epoch_batches(self) -> list[LongTensor]:
+        """Return this process's rows of every step of the current epoch."""
+        order = epoch_order(
+            len(self.train_rows),
+            self.settings.batch,
+            self.seed,
+            self.current_epoch,
+            drop_last=self.settings.drop_last,
+            rank=self.trainer.global_rank,
+            world=self.trainer.world_size,
+        )
+        return [self.train_rows[places] for places in order]
+
+    def train_dataloader(self) -> "SizedBatches":
+        """Return the batches of the current epoch; Lightning asks again at each epoch."""
+        return SizedBatches(self.images, self.epoch_batches())
+
+    def transfer_batch_to_device(self, batch: Batch, device, dataloader_idx: int) -> Batch:
+        """Leave the batch where it is, which is on the device."""
+        return batch
+
+    def on_train_epoch_start(self) -> None:
+        """Set the rate of this epoch, a function of the epoch alone."""
+        for group in self.optimizers().param_groups:
+            group["lr"] = self.settings.lr_at(self.current_epoch)
+        self.losses = []
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Seed dropout from where the run is."""
+        place = (self.seed, self.current_epoch, batch_idx, self.trainer.global_rank)
+        torch.manual_seed(generator("dropout", *place).initial_seed())
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Augment on the device and return the method's loss."""
+        images = self.augmented(batch.image, batch_idx)
+        loss = self.loss(images, batch.label)
+        self.losses.append(loss.detach())
+        if loss.device.type == "cpu" or batch_idx % CHECK_EVERY == 0:
+            self.refuse_nan(first=batch_idx)
+        return loss
+
+    def augmented(self, images: Tensor, step: int) -> Tensor:
+        """Return model inputs (N, C, size, size) from grey uint8 images (N, 1, S, S)."""
+        whole = min(self.settings.batch, len(self.train_rows) - step * self.settings.batch)
+        place = (self.seed, self.current_epoch, step)
+        draws = augmentation.draw(self.settings.augmentation, whole, place)
+        own = share(whole, self.trainer.global_rank, self.trainer.world_size)
+        return prepare(images, self.settings, draws[own])
+
+    def refuse_nan(self, first: int = 0) -> None:
+        """Raise RunError when a loss from step ``first`` on is not a finite number."""
+        for step, loss in enumerate(torch.stack(self.losses[first:]).tolist(), start=first):
+            if loss != loss or loss in (float("inf"), float("-inf")):
+                rows = self.epoch_batches()[step]
+                samples = self.data.table["sample"].iloc[rows.numpy()].tolist()
+                raise RunError(
+                    f"the loss is {loss} at epoch {self.current_epoch}, step {step} (learning rate "
+                    f"{self.settings.lr_at(self.current_epoch):g}); lower the rate or look at the "
+                    f"images of this batch: {', '.join(samples)}"
+                )
+
+    def epoch_row(self) -> dict[str, float]:
+        """Return the curve's row of the epoch that just ended."""
+        self.refuse_nan()
+        epoch, last = self.current_epoch, self.settings.epochs - 1
+        mean = torch.stack(self.losses).mean()
+        row = {
+            "epoch": epoch,
+            "lr": self.settings.lr_at(epoch),
+            "loss": float(self.all_gather(mean).mean()),
+        }
+        if epoch == last or (epoch + 1) % self.settings.validate_every == 0:
+            row |= self.look()
+        return row
+
+
+def prepare(
+    images: Tensor, settings: TrainingSettings, draws: augmentation.Draws | None = None
+) -> Tensor:
+    """Return model inputs (N, 3, size, size) from grey uint8 images (N, 1, S, S).
+
+    Args:
+        images: grey, 0 to 255.
+        settings: size, augmentation and normalisation.
+        draws: of the augmentation; None does what evaluation does.
+    """
+    chosen = settings.augmentation
+    if draws is None:
+        chosen = chosen.centre()
+        draws = augmentation.draw(chosen, len(images), (0,))
+    cropped = augmentation.apply(chosen, images, draws, size=settings.size)
+    return augmentation.to_model_input(cropped, settings.normalisation, channels=3)
+
+
+class SizedBatches:
+    """The batches of one epoch, with a length."""
+
+    def __init__(self, images, batches: list[LongTensor]) -> None:
+        self.images = images
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self):
+        return self.images.iterate(self.batches)

@@ -1,0 +1,77 @@
+"""Learning from labels, and class probabilities afterwards."""
+
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from sklearn.metrics import roc_auc_score
+from torch import LongTensor, Tensor
+
+from covidlib.data.batches import DeviceImages
+from covidlib.training.method import Method, prepare
+from covidlib.training.precision import autocast
+
+
+class Supervised(Method):
+    """Cross-entropy on labelled images (msatl sec. 4 and 6.2)."""
+
+    def loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Return the mean cross-entropy."""
+        return F.cross_entropy(self.network(images).float(), labels)
+
+    def look(self) -> dict[str, float]:
+        """Return loss, accuracy and, for two classes, AUC of the validation images."""
+        rows = self.data.rows("val")
+        if not len(rows):
+            return {}
+        probabilities = self.probabilities(rows, self.images)
+        labels = self.images.labels[rows.to(self.images.labels.device)].cpu()
+        right = (probabilities.argmax(1) == labels).double().mean()
+        seen = {
+            "val_loss": float(F.nll_loss(probabilities.clamp_min(1e-12).log(), labels)),
+            "val_accuracy": float(right),
+        }
+        if probabilities.shape[1] == 2 and len(labels.unique()) == 2:
+            seen["val_auc"] = float(roc_auc_score(labels, probabilities[:, 1]))
+        return seen
+
+    def probabilities(self, rows: LongTensor, images: DeviceImages) -> Tensor:
+        """Return softmax outputs for centre crops, float64 on the CPU, (len(rows), K)."""
+        return probabilities(self.network, self.settings, rows, images)
+
+    def predictions(self, images: DeviceImages) -> pd.DataFrame:
+        """Return one row per validation and test image with ``p_<class>`` columns."""
+        parts = []
+        for split in ("val", "test"):
+            rows = self.data.rows(split)
+            table = self.data.table.iloc[rows.numpy()]
+            part = table[["sample", "patient", "split", "label"]].reset_index(drop=True)
+            columns = [f"p_{name}" for name in self.data.classes]
+            values = pd.DataFrame(self.probabilities(rows, images).numpy(), columns=columns)
+            parts.append(pd.concat([part, values], axis=1))
+        return pd.concat(parts, ignore_index=True)
+
+
+@torch.no_grad()
+def probabilities(network, settings, rows: LongTensor, images: DeviceImages) -> Tensor:
+    """Return a network's softmax outputs for centre crops.
+
+    Args:
+        network: any module that returns logits; its mode is restored afterwards.
+        settings: size, normalisation, precision and batch.
+        rows: which images.
+        images: where they are.
+
+    Returns:
+        float64 on the CPU, (len(rows), K).
+    """
+    was_training = network.training
+    network.eval()
+    device = next(network.parameters()).device
+    outputs = []
+    with autocast(device, settings.precision):
+        for batch in images.iterate(list(rows.split(settings.batch))):
+            logits = network(prepare(batch.image, settings))
+            outputs.append(logits.double().softmax(1).cpu())
+    network.train(was_training)
+    classes = outputs[0].shape[1] if outputs else 0
+    return torch.cat(outputs) if outputs else torch.empty(0, classes, dtype=torch.float64)
