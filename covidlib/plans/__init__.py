@@ -6,6 +6,7 @@ from covidlib.plans import msatl
 from covidlib.plans.plan import Plan, Row
 
 PLANS: dict[str, Callable[..., Plan]] = {
+    "msatl/learning_rate": msatl.learning_rate,
     "msatl/without_transfer": msatl.without_transfer,
 }
 

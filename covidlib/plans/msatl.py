@@ -32,17 +32,22 @@ SIZES = {
 }
 
 
+PAPER = SupervisedSettings()
+# The paper's rate of 0.3 for 256 images, linear in the batch (Goyal et al. 2017), ...
+SCALED = {name: PAPER.lr * sizes.batch / PAPER.batch for name, sizes in SIZES.items()}
+RATES = (1.0, 0.3, 0.1)  # ... and the shares of it that short runs compare on validation images
+
+
 def target(profile: str) -> SupervisedSettings:
     """Return the settings of training on COVID19-CT (msatl sec. 6.2)."""
     sizes = SIZES[profile]
-    default = SupervisedSettings()
     return replace(
-        default,
+        PAPER,
         size=sizes.input,
         augmentation=MSATL_CT,
         epochs=sizes.epochs,
         batch=sizes.batch,
-        lr=default.lr * sizes.batch / default.batch,  # linear in the batch (Goyal et al. 2017)
+        lr=SCALED[profile],
         validate_every=sizes.validate_every,
     )
 
@@ -71,3 +76,18 @@ def without_transfer(profile: str, *, phantoms: bool, seeds: int | None = None) 
             cell = (("model", f"r{depth}"), ("variant", variant), ("stages", "none"))
             rows.append(Row(f"R-{depth} {NAMES[variant]}", cell, specs))
     return Plan("msatl/without_transfer", "msatl_table4", tuple(rows))
+
+
+def learning_rate(profile: str, *, phantoms: bool, seeds: int | None = None) -> Plan:
+    """Return short runs of R-50 at several rates; the validation images choose among them."""
+    full = target(profile)
+    network = AttentionResNetSettings(50, "baseline")
+    rows = []
+    for share in RATES:
+        settings = replace(full, lr=SCALED[profile] * share, epochs=max(1, full.epochs * 3 // 8))
+        specs = tuple(
+            RunSpec(network, covid_ct(profile, phantoms), settings, seed)
+            for seed in range(seeds or 1)
+        )
+        rows.append(Row(f"rate {settings.lr:g}", (), specs))
+    return Plan("msatl/learning_rate", "", tuple(rows))
