@@ -19,7 +19,7 @@ SOURCES = {
     "object": "data",
     "link": "href",
 }
-STYLE_URL = re.compile(r"""(?:url\(\s*|@import\s+)["']?([^"')\s]+)""")
+STYLE_URL = re.compile(r"""(?:url\(\s*["']?|@import\s+["'])([^"')\s]+)""")
 
 
 def local_target(html: Path, page: str, address: str) -> tuple[Path, str] | None:

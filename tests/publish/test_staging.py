@@ -1,0 +1,79 @@
+import nbformat
+import pytest
+from small_book import INTRO
+
+from covidlib.book import Parameters
+from covidlib.publish.execution import execute
+from covidlib.publish.places import PublishError
+from covidlib.publish.staging import build, stage
+
+
+def test_stage_holds_the_executed_pages_and_no_trace_of_this_machine(built):
+    text = (built.stage / "notebooks" / "demo" / "tiny.ipynb").read_text()
+    notebook = nbformat.reads(text, as_version=4)
+    assert str(built.root) not in text
+    assert "papermill" not in notebook.metadata
+    tags = [cell.metadata.get("tags", []) for cell in notebook.cells]
+    assert ["parameters"] in tags
+    assert not any("injected-parameters" in own for own in tags)
+    assert sum(bool(cell.get("outputs")) for cell in notebook.cells) >= 4
+
+
+def test_recorded_results_are_not_shipped(copy):
+    (copy.root / "book" / "results" / "msatl").mkdir(parents=True)
+    stage(copy, Parameters())
+    assert not (copy.stage / "book" / "results").exists()
+    assert (copy.stage / "book" / "intro.md").is_file()
+
+
+def test_the_stage_is_emptied_first(copy):
+    (copy.stage / "book" / "stale.md").write_text("# Stale")
+    stage(copy, Parameters())
+    assert not (copy.stage / "book" / "stale.md").exists()
+
+
+def test_pages_without_a_source_or_an_execution_are_refused(copy):
+    with pytest.raises(PublishError, match="was not executed with these parameters"):
+        stage(copy, Parameters(seed=3))
+    toc = copy.root / "_toc.yml"
+    toc.write_text(toc.read_text() + "      - file: notebooks/demo/absent\n")
+    with pytest.raises(PublishError, match=r"no notebooks/demo/absent\.md"):
+        stage(copy, Parameters())
+
+
+def test_an_unchanged_stage_is_not_built_again(built):
+    page = built.html / "book" / "intro.html"
+    before = page.stat().st_mtime_ns
+    stage(built, Parameters())
+    assert not build(built)
+    assert page.stat().st_mtime_ns == before
+
+
+def test_every_warning_is_told_and_fails_the_build(copy):
+    lines = [
+        "See {doc}`absent-page`.",
+        "See [](#absent-target).",
+        "![a picture](absent.png)",
+        "{cite}`absent2020`",
+        "{glue:text}`absent-value:.2f`",
+    ]
+    (copy.root / "book" / "intro.md").write_text("\n\n".join([INTRO, *lines]))
+    stage(copy, Parameters())
+    with pytest.raises(PublishError) as caught:
+        build(copy)
+    for name in ("absent-page", "absent-target", "absent.png", "absent2020", "absent-value"):
+        assert name in str(caught.value)
+    with pytest.raises(PublishError):
+        build(copy)  # a failed build must not pass for an up-to-date one
+
+
+def test_the_build_leaves_the_sources_alone(built):
+    sources = {path.name for path in built.root.iterdir()}
+    assert sources == {
+        *("_build", "_config.yml", "_toc.yml", "assets", "book", "covidlib", "ext", "notebooks")
+    }
+    assert {path.suffix for path in (built.root / "notebooks" / "demo").iterdir()} == {
+        ".py",
+        ".ipynb",
+    }
+    assert execute(built, Parameters())[0].reused
