@@ -203,10 +203,12 @@ def build_cache(
     Raises:
         UnreadableImages: files that are missing, unreadable or break a contract, all of them; with
             "skip" too where no image is left.
-        DataError: a setting out of range.
+        DataError: an empty table, or a setting out of range.
     """
     if unreadable not in ("stop", "skip"):
         raise DataError(f'unreadable is "stop" or "skip", got {unreadable!r}')
+    if dataset.table.empty:
+        raise DataError(f"{dataset.name}: the table holds no image")
     settings = preprocessing or Preprocessing()
     present, missing = _present(dataset.table)
     if present.empty:

@@ -367,6 +367,8 @@ def test_nothing_left_is_an_error_even_when_skipping(drawn):
         Path(path).unlink()
     with pytest.raises(UnreadableImages, match="no such file"):
         build_cache(replace(drawn), SMALL, unreadable="skip")
+    with pytest.raises(DataError, match="holds no image"):
+        build_cache(replace(drawn, table=drawn.table[:0]), SMALL)
     with pytest.raises(DataError, match="stop"):
         build_cache(drawn, SMALL, unreadable="ignore")
 
