@@ -547,27 +547,37 @@ def test_killed_at_every_step_the_cache_is_absent_or_whole(tmp_path, damage):
 def test_killed_while_decoding_the_next_builder_takes_over_at_once(tmp_path, workers):
     drawn = dataset(tmp_path / "many", noise(120, (300, 300)))
     script = f"cache.build_cache(drawn, settings, workers={workers})"
-    for _ in range(2):
-        builder = start(drawn, tmp_path, script)
-        deadline = time.monotonic() + 60
-        while not any(part.read_bytes()[128:].strip(b"\0") for part in partial_arrays()):
-            assert time.monotonic() < deadline
-            assert builder.poll() is None, builder.communicate()
-            time.sleep(0.002)
-        os.kill(builder.pid, signal.SIGKILL)
-        builder.wait()
-        assert entries() and all(".partial-" in name for name in entries())
+    builders = []
+    try:
+        for _ in range(2):
+            builders.append(start(drawn, tmp_path, script))
+            kill_once_decoding(builders[-1])
+            assert entries()
+            assert all(".partial-" in name for name in entries())
         begun = time.monotonic()
-    cached = build_cache(drawn, SMALL, workers=1)
-    assert time.monotonic() - begun < 30
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(builder.pid, signal.SIGKILL)  # workers that outlived it
+        cached = build_cache(drawn, SMALL, workers=1)
+        assert time.monotonic() - begun < 30
+    finally:
+        for builder in builders:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(builder.pid, signal.SIGKILL)  # workers that outlived it
     assert entries() == [cached.folder.name]
     check_rows(cached, drawn)
 
 
-def partial_arrays() -> list[Path]:
-    return list((cache_root() / "images").glob("*.partial-*/images.npy"))
+def kill_once_decoding(builder: subprocess.Popen) -> None:
+    before = set(partial_arrays())
+    deadline = time.monotonic() + 60
+    while not any(part.read_bytes()[128:].strip(b"\0") for part in partial_arrays() - before):
+        assert time.monotonic() < deadline
+        assert builder.poll() is None, builder.communicate()
+        time.sleep(0.002)
+    os.kill(builder.pid, signal.SIGKILL)
+    builder.wait()
+
+
+def partial_arrays() -> set[Path]:
+    return set((cache_root() / "images").glob("*.partial-*/images.npy"))
 
 
 def check_rows(cached: Cached, drawn: Dataset) -> None:
