@@ -4,6 +4,7 @@ The files in ``published_data`` hold one row per printed cell of every table of 
 and one row per claim. Paper short names: msatl, magsd, manet.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -170,3 +171,10 @@ def claims(paper: str | None = None) -> pd.DataFrame:
         return frame
     _check_paper(paper)
     return frame[frame["paper"] == paper].reset_index(drop=True)
+
+
+def paper_values(
+    paper: str, table: int, metrics: Sequence[str], **where: str
+) -> dict[str, PaperValue]:
+    """Return several printed cells of one row, by the names asked for; see ``paper_value``."""
+    return {metric: paper_value(paper, table, metric, **where) for metric in metrics}
