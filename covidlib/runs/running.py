@@ -112,10 +112,10 @@ def _train(spec, store, data, parent, profile, resources, progress) -> Record:
     return store.add(spec, write)
 
 
-def _metrics(predictions: pd.DataFrame) -> dict[str, float | None]:
-    """Return every metric of the test images; None where the images cannot decide it."""
+def _metrics(predictions: pd.DataFrame) -> dict[str, float]:
+    """Return every metric that the test images can decide."""
     values = {name: score(predictions, name).value for name in METRICS}
-    return {name: value if value == value else None for name, value in values.items()}
+    return {name: value for name, value in values.items() if value == value}
 
 
 def build(spec: RunSpec, data: TrainingData) -> Method:
