@@ -41,7 +41,9 @@ def declare_missing_operators() -> list[str]:
         return []
     import torch
 
-    for extension in Path(spec.origin).parent.glob("_C*.so"):
+    for extension in Path(spec.origin).parent.glob("_C*"):
+        if extension.suffix not in (".so", ".pyd"):  # .pyd on Windows
+            continue
         try:
             torch.ops.load_library(str(extension))
         except OSError:  # compiled for another torch

@@ -78,9 +78,12 @@ def _signed(images: Tensor) -> Tensor:
 
 
 def _zscore(images: Tensor) -> Tensor:
-    deviation, mean = torch.std_mean(images, dim=(1, 2, 3), keepdim=True, correction=0)
+    centred = images - images.mean((1, 2, 3), keepdim=True)
+    # A norm instead of std_mean, which took five times as long as all the rest here on a CPU.
+    norm = torch.linalg.vector_norm(centred, dim=(1, 2, 3), keepdim=True)
+    deviation = norm / images.shape[1:].numel() ** 0.5
     # Rounding leaves a constant image a deviation of about 1e-8; one grey level is 4e-3.
-    return (images - mean) / deviation.masked_fill(deviation < 1e-6, 1)
+    return centred.div_(deviation.masked_fill(deviation < 1e-6, 1))
 
 
 def _imagenet(images: Tensor) -> Tensor:
