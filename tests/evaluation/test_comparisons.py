@@ -194,3 +194,15 @@ def test_the_minimum_detectable_difference_is_found_as_often_as_promised():
     assert np.isnan(minimum_detectable_difference(10, 0.1))
     with pytest.raises(DataError):
         minimum_detectable_difference(100, 0.0)
+
+
+def test_the_printed_pair_through_predictions():
+    """K-G against albumin: chi-square 0.0127, p 0.9102 (the same example)."""
+    tables = []
+    for values in (10 - PATIENTS[:, 2], PATIENTS[:, 0]):
+        p = stats.rankdata(values) / 100  # an AUC sees ranks only
+        truth = "".join(str(int(v)) for v in PATIENTS[:, 3])
+        tables.append(answers(truth, truth).assign(p_covid=p, p_healthy=1 - p))
+    found = compare_auc(*tables)
+    assert found.p_value == pytest.approx(0.9102, abs=5e-5)
+    assert (found.low, found.high) == pytest.approx((-0.1761, 0.1976), abs=1e-4)
