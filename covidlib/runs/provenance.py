@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +14,13 @@ if TYPE_CHECKING:
 PACKAGES = ("covidlib", "torch", "torchvision", "lightning", "kornia", "numpy", "scikit-learn")
 
 
+@cache
 def software() -> dict:
-    """Return commit, whether the tree differed from it, and versions of what computes."""
+    """Return commit, whether the tree differed from it, and versions of what computes.
+
+    Asked once per process, before the first training: a commit made while hours of training go by
+    is not the one whose code was loaded.
+    """
     return {"commit": _git("rev-parse", "HEAD"), "dirty": _dirty(), "versions": _versions()}
 
 
@@ -42,7 +48,10 @@ def _git(*arguments: str) -> str:
     if told:
         return told if arguments[0] == "rev-parse" else ""
     folder = Path(__file__).parent
-    done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True)
+    try:
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True)
+    except OSError:  # no git on this machine
+        return "unknown"
     return done.stdout.strip() if done.returncode == 0 else "unknown"
 
 

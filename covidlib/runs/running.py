@@ -1,9 +1,12 @@
 """From a spec to a record, on this machine."""
 
+import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -62,6 +65,7 @@ def run(
     with store.lock(spec):
         found = store.get(spec)
         if found is not None:
+            store.forget(spec)  # of a process that was killed between its record and this line
             return _same_data(found, data)
         return _train(spec, store, data, parent, profile, resources or Resources(), progress)
 
@@ -76,18 +80,31 @@ def _same_data(record: Record, data: TrainingData) -> Record:
 
 
 def _train(spec, store, data, parent, profile, resources, progress) -> Record:
-    started, clock = datetime.now(UTC), time.perf_counter()
+    clock = time.perf_counter()
+    software = provenance.software()
+    session = {
+        "commit": software["commit"],
+        "dirty": software["dirty"],
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
     method = build(spec, data)
     if parent is not None:
         transfer(method.network, load_file(parent.weights))
-    told = None if progress is None else (lambda row: progress(spec, row))
-    curve = fit(method, store.working(spec), resources, told)
+    told = None if progress is None else partial(progress, spec)
+    identity = {"images": data.dataset.fingerprint, "settings": _digest(described(spec))}
     device = _device(resources)
-    predictions = method.to(device).predictions(data.on(device))
-    facts = provenance.software() | provenance.hardware(device)
+    with _isolated(device, resources.threads):
+        working = store.working(spec)
+        trained = fit(method, working, resources, told, identity=identity, session=session)
+        predictions = method.to(device).predictions(data.on(device))
+        facts = software | provenance.hardware(device)
     facts |= {
-        "seconds": round(time.perf_counter() - clock, 1),
-        "started": started.isoformat(timespec="seconds"),
+        **session,
+        "dirty": any(part["dirty"] for part in (*trained.earlier, session)),
+        "earlier": trained.earlier,
+        "seconds": round(
+            time.perf_counter() - clock + sum(part["seconds"] for part in trained.earlier), 1
+        ),
         "data": data.dataset.name,
         "fingerprint": data.dataset.fingerprint,
         "phantom": data.dataset.phantom,
@@ -105,11 +122,30 @@ def _train(spec, store, data, parent, profile, resources, progress) -> Record:
     def write(folder: Path) -> None:
         (folder / RECORD).write_text(json.dumps(body, indent=1, sort_keys=True) + "\n")
         predictions.to_parquet(folder / PREDICTIONS, index=False)
-        pd.DataFrame(curve).to_csv(folder / CURVE, index=False)
+        pd.DataFrame(trained.curve).to_csv(folder / CURVE, index=False)
         weights = {k: v.cpu().contiguous() for k, v in method.network.state_dict().items()}
         save_file(weights, folder / WEIGHTS)
 
     return store.add(spec, write)
+
+
+def _digest(body: dict) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+@contextmanager
+def _isolated(device: torch.device, threads: int | None) -> Iterator[None]:
+    """Leave torch's random state and threads to the caller as they were.
+
+    Otherwise what a notebook draws afterwards would depend on whether a run was found or trained.
+    """
+    before = torch.get_num_threads()
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.set_num_threads(threads or before)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
 
 def _metrics(predictions: pd.DataFrame) -> dict[str, float]:

@@ -43,13 +43,20 @@ class Store:
     def add(self, spec: RunSpec, write: Callable[[Path], None]) -> Record:
         """Let ``write`` fill a temporary folder, then give it its name in one step."""
         target = self.root / spec.key
+        for leftover in self.root.glob(f".draft-{spec.key}-*"):
+            shutil.rmtree(leftover)  # of a writer that was killed, or the lock would not be ours
         place(target, write)
-        shutil.rmtree(self.working(spec), ignore_errors=True)
+        self.forget(spec)
         return Record(target)
+
+    def forget(self, spec: RunSpec) -> None:
+        """Delete the state of a run."""
+        shutil.rmtree(self.root / ".working" / spec.key, ignore_errors=True)
 
     def records(self) -> list[Record]:
         """Return every finished run, by key."""
-        return [Record(path.parent) for path in sorted(self.root.glob(f"*/{RECORD}"))]
+        paths = sorted(self.root.glob(f"[!.]*/{RECORD}"))  # a draft's name starts with a dot
+        return [Record(path.parent) for path in paths]
 
 
 def place(target: Path, write: Callable[[Path], None]) -> None:

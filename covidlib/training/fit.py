@@ -1,20 +1,33 @@
 """The one loop: Lightning, with a state file that survives any end of the process."""
 
 import logging
-import os
-import time
-from collections.abc import Callable
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, Checkpoint
+from lightning.pytorch.callbacks import Callback
+from torch.multiprocessing import ProcessRaisedException
 
-from covidlib.runs.store import sync
+from covidlib.errors import RunError
 from covidlib.training.method import Method
+from covidlib.training.state import State, StateFile, check_identity, read_state
 
 Progress = Callable[[dict], None]
+
+# Lightning's own code does what torch deprecates, once an epoch, and a user cannot help it. The
+# filter stands here because spawned processes must have it too; it hides this one message.
+warnings.filterwarnings(
+    "ignore",
+    message=r"`isinstance\(treespec, LeafSpec\)` is deprecated",
+    category=FutureWarning,
+    module=r"lightning\.pytorch\.utilities\._pytree",
+)
 
 
 @dataclass(frozen=True)
@@ -25,11 +38,27 @@ class Resources:
         accelerator: "auto", "cpu" or "cuda".
         devices: processes of one run; more than one means distributed data parallel.
         checkpoint_seconds: least time between two writes of the state.
+        threads: of torch, per process; None leaves what torch has. On a CPU another number
+            rounds sums differently, so runs to be compared bit by bit need the same one.
     """
 
     accelerator: str = "auto"
     devices: int = 1
     checkpoint_seconds: float = 60.0
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training leaves behind, apart from the weights.
+
+    Args:
+        curve: one row per epoch.
+        earlier: facts of the interrupted sessions that this one went on from.
+    """
+
+    curve: list[dict]
+    earlier: list[dict]
 
 
 class Curve(Callback):
@@ -42,7 +71,7 @@ class Curve(Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: Method) -> None:
         """Add the row of the epoch that ends."""
         self.rows.append(pl_module.epoch_row())
-        if self.progress is not None:
+        if self.progress is not None and trainer.is_global_zero:
             self.progress(self.rows[-1])
 
     def state_dict(self) -> dict:
@@ -54,55 +83,55 @@ class Curve(Callback):
         self.rows = list(state_dict["rows"])
 
 
-class State(Checkpoint):
-    """Write the training state at ends of epochs: temporary file, fsync, rename."""
-
-    def __init__(self, path: Path, every_seconds: float) -> None:
-        self.path = path
-        self.every_seconds = every_seconds
-        self.written = time.monotonic()
-
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: Method) -> None:
-        """Write when enough time has passed, and after the last epoch."""
-        last = trainer.current_epoch == pl_module.settings.epochs - 1
-        due = last or time.monotonic() - self.written >= self.every_seconds
-        if not trainer.strategy.broadcast(due):  # all processes write together or none does
-            return
-        draft = self.path.with_suffix(".draft")
-        trainer.save_checkpoint(draft)
-        if trainer.is_global_zero:
-            sync(draft)
-            os.replace(draft, self.path)
-            sync(self.path.parent)
-        self.written = time.monotonic()
-
-
 def fit(
-    method: Method, folder: Path, resources: Resources, progress: Progress | None = None
-) -> list[dict]:
+    method: Method,
+    folder: Path,
+    resources: Resources,
+    progress: Progress | None = None,
+    *,
+    identity: dict[str, str],
+    session: dict,
+) -> Trained:
     """Train a method to its last epoch, from the state in ``folder`` where there is one.
 
     Args:
         method: changed in place; holds the trained weights afterwards.
         folder: keeps ``state.ckpt`` while the run is unfinished.
         resources: what the run may use.
-        progress: called with each epoch's row.
+        progress: called with each epoch's row; a module's function where there are more devices.
+        identity: what the state must have been made with, by name.
+        session: facts of this process, kept in the state.
 
-    Returns:
-        The curve, one row per epoch.
+    Raises:
+        RunError: the loss or the weights are not finite, or the state cannot be read or written,
+            or was made with something else.
+        KeyboardInterrupt: Ctrl-C; the state stays.
     """
-    state = folder / "state.ckpt"
-    curve = Curve(progress)
-    if state.exists() and _finished(state, method):
-        return _load(state, method)
-    trainer = _trainer(method, state, resources, curve)
-    trainer.fit(method, ckpt_path=state if state.exists() else None, weights_only=True)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
-    return _load(state, method)
+    path = folder / "state.ckpt"
+    found = path.exists()
+    if found:
+        body = read_state(path)
+        check_identity(path, body, identity)
+        rows = _kept(body, "Curve")["rows"]
+        if rows and rows[-1]["epoch"] == method.settings.epochs - 1:
+            method.load_state_dict(body["state_dict"])
+            return Trained(rows, _kept(body, "State")["sessions"])
+        del body  # Lightning reads it again; two copies of a large network are enough
+    state = State(path, resources.checkpoint_seconds, identity, session, resources.threads)
+    trainer = _trainer(method, resources, [Curve(progress), state])
+    with _own_endings(trainer):
+        trainer.fit(method, ckpt_path=path if found else None)
+    # The state file is also how spawned processes hand back what they made.
+    body = read_state(path)
+    method.load_state_dict(body["state_dict"])
+    return Trained(_kept(body, "Curve")["rows"], _kept(body, "State")["sessions"][:-1])
 
 
-def _trainer(method: Method, state: Path, resources: Resources, curve: Curve) -> L.Trainer:
+def _kept(body: dict, callback: str) -> dict:
+    return body["callbacks"][callback]
+
+
+def _trainer(method: Method, resources: Resources, callbacks: list[Callback]) -> L.Trainer:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     many = resources.devices > 1
     return L.Trainer(
@@ -112,7 +141,8 @@ def _trainer(method: Method, state: Path, resources: Resources, curve: Curve) ->
         sync_batchnorm=many and resources.accelerator != "cpu" and torch.cuda.is_available(),
         precision=method.settings.precision,
         max_epochs=method.settings.epochs,
-        callbacks=[curve, State(state, resources.checkpoint_seconds)],
+        callbacks=callbacks,
+        plugins=[StateFile()],
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -121,22 +151,28 @@ def _trainer(method: Method, state: Path, resources: Resources, curve: Curve) ->
     )
 
 
-def _read(state: Path) -> dict:
-    return torch.load(state, map_location="cpu", weights_only=True)
+@contextmanager
+def _own_endings(trainer: L.Trainer) -> Iterator[None]:
+    """Give a caller the usual exceptions.
 
-
-def _finished(state: Path, method: Method) -> bool:
-    rows = _curve(_read(state))
-    return bool(rows) and rows[-1]["epoch"] == method.settings.epochs - 1
-
-
-def _load(state: Path, method: Method) -> list[dict]:
-    """Take the weights from the state file, which is also how spawned processes hand them back."""
-    body = _read(state)
-    method.load_state_dict(body["state_dict"])
-    return _curve(body)
-
-
-def _curve(body: dict) -> list[dict]:
-    states = [value for key, value in body["callbacks"].items() if key.startswith("Curve")]
-    return states[0]["rows"] if states else []
+    Lightning answers Ctrl-C by leaving the interpreter, and with Ctrl-C switched off; an error in
+    a spawned process arrives as the text of its traceback.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        if trainer.strategy.launcher is not None:
+            trainer.strategy.launcher.kill(signal.SIGKILL)  # the state file survives that
+        raise KeyboardInterrupt from error
+    except ProcessRaisedException as error:
+        name, _, message = str(error).strip().splitlines()[-1].partition(": ")
+        if not name.endswith(RunError.__name__):
+            raise
+        raise RunError(message) from error
+    finally:
+        if main and handler is not None:
+            signal.signal(signal.SIGINT, handler)

@@ -98,14 +98,30 @@ class Method(L.LightningModule):
         """Augment on the device and return the method's loss."""
         images = self.augmented(batch.image, batch_idx)
         loss = self.loss(images, batch.label)
+        if self.trainer.world_size > 1:
+            loss = loss * self.weight(len(batch.label), batch_idx)
         self.losses.append(loss.detach())
-        if loss.device.type == "cpu" or batch_idx % CHECK_EVERY == 0:
-            self.refuse_nan(first=batch_idx)
+        every = self.check_every
+        if batch_idx % every == 0:
+            self.refuse_nan(first=max(0, batch_idx - every + 1))
         return loss
+
+    @property
+    def check_every(self) -> int:
+        """Steps between looks at the loss."""
+        return 1 if self.device.type == "cpu" else CHECK_EVERY
+
+    def whole(self, step: int) -> int:
+        """Return how many images a step has in all processes together."""
+        return min(self.settings.batch, len(self.train_rows) - step * self.settings.batch)
+
+    def weight(self, own: int, step: int) -> float:
+        """Return what makes the mean over processes the mean over images: shares may differ."""
+        return own * self.trainer.world_size / self.whole(step)
 
     def augmented(self, images: Tensor, step: int) -> Tensor:
         """Return model inputs (N, C, size, size) from grey uint8 images (N, 1, S, S)."""
-        whole = min(self.settings.batch, len(self.train_rows) - step * self.settings.batch)
+        whole = self.whole(step)
         place = (self.seed, self.current_epoch, step)
         draws = augmentation.draw(self.settings.augmentation, whole, place)
         own = share(whole, self.trainer.global_rank, self.trainer.world_size)
@@ -115,17 +131,31 @@ class Method(L.LightningModule):
         """Raise RunError when a loss from step ``first`` on is not a finite number."""
         for step, loss in enumerate(torch.stack(self.losses[first:]).tolist(), start=first):
             if loss != loss or loss in (float("inf"), float("-inf")):
-                rows = self.epoch_batches()[step]
-                samples = self.data.table["sample"].iloc[rows.numpy()].tolist()
                 raise RunError(
                     f"the loss is {loss} at epoch {self.current_epoch}, step {step} (learning rate "
                     f"{self.settings.lr_at(self.current_epoch):g}); lower the rate or look at the "
-                    f"images of this batch: {', '.join(samples)}"
+                    f"images of this batch: {self._names(step)}"
                 )
+
+    def refuse_nan_weights(self) -> None:
+        """Raise RunError when the last step of an epoch left weights that are not finite."""
+        values = [v for v in self.network.state_dict().values() if v.is_floating_point()]
+        if not torch.stack([value.isfinite().all() for value in values]).all():
+            raise RunError(
+                f"weights are not finite after epoch {self.current_epoch}, step "
+                f"{len(self.losses) - 1} (learning rate {self.settings.lr_at(self.current_epoch):g}"
+                f"); lower the rate or look at the images of this batch: {self._names(-1)}"
+            )
+
+    def _names(self, step: int) -> str:
+        """Return the samples of one step of the current epoch."""
+        rows = self.epoch_batches()[step]
+        return ", ".join(self.data.table["sample"].iloc[rows.numpy()])
 
     def epoch_row(self) -> dict[str, float]:
         """Return the curve's row of the epoch that just ended."""
         self.refuse_nan()
+        self.refuse_nan_weights()
         epoch, last = self.current_epoch, self.settings.epochs - 1
         mean = torch.stack(self.losses).mean()
         row = {

@@ -1,0 +1,39 @@
+"""The runs on real images that came with the book."""
+
+from pathlib import Path
+
+from covidlib.plans import Plan, plan
+from covidlib.runs.record import RECORD, Record
+
+PROFILES = ("paper", "laptop")  # the first that has a row's runs speaks for it
+
+
+def recorded(name: str, results: Path) -> dict[str, list[Record]]:
+    """Return the recorded runs of each row of a plan, from one profile per row.
+
+    Args:
+        name: of the plan, "paper/topic".
+        results: the folder ``book/results``.
+
+    Returns:
+        Rows by label, in the plan's order; an empty list where nothing is recorded.
+    """
+    found: dict[str, list[Record]] = {}
+    for profile in PROFILES:
+        chosen = plan(name, profile, phantoms=False)
+        for row, records in rows(chosen, results).items():
+            if not found.get(row):
+                found[row] = records
+    return found
+
+
+def rows(chosen: Plan, results: Path) -> dict[str, list[Record]]:
+    """Return the recorded runs of each row of one plan at its own profile."""
+    return {
+        row.label: [
+            Record(folder).check(spec)
+            for spec in row.specs
+            if ((folder := results / chosen.paper / spec.key) / RECORD).exists()
+        ]
+        for row in chosen.rows
+    }
