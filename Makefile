@@ -59,7 +59,7 @@ format: $(INSTALLED) ## rewrite formatting and what the linter can mend
 	@"$(IN)ruff" format .
 
 bench: $(INSTALLED) ## measure training throughput against the compute ceiling
-	@"$(IN)python" -m benchmarks.throughput
+	@"$(IN)python" benchmarks/throughput.py
 
 check: ## everything CI does, in a fresh environment
 	@bash .ci/run
