@@ -1,0 +1,1 @@
+"""What single pages compute and draw, one module per notebook of the same name."""
