@@ -35,7 +35,7 @@ SIZES = {
 PAPER = SupervisedSettings()
 # The paper's rate of 0.3 for 256 images, linear in the batch (Goyal et al. 2017), ...
 SCALED = {name: PAPER.lr * sizes.batch / PAPER.batch for name, sizes in SIZES.items()}
-RATES = (1.0, 0.3, 0.1)  # ... and the shares of it that short runs compare on validation images
+RATES = (1.0, 0.3, 0.1, 0.03)  # ... and the shares of it that short runs compare on validation images
 
 
 def target(profile: str) -> SupervisedSettings:
