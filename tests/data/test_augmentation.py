@@ -257,6 +257,15 @@ def test_the_range_is_kept(preset):
     assert shown.min() >= 0 and shown.max() <= 1
 
 
+def test_interpolation_never_leaves_the_range():
+    """Its four weights add up to a little more than 1 here and there: 1.0000001 is no grey."""
+    white = torch.full((8, 1, 64, 64), 255, dtype=torch.uint8)
+    turning = Augmentation(angle=Range(-30, 30), zoom=Range(0.8, 1.2))
+    shown = apply(turning, white, draw(turning, 8, (0,)), size=60)
+    assert shown.max() == 1
+    aug.to_model_input(shown, "unit")
+
+
 # --- draws --------------------------------------------------------------------------------------
 
 
