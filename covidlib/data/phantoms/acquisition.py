@@ -49,6 +49,7 @@ CXR_STYLES = {
     "children": Style(blur=1.0, grain=0.008, gamma=1.1, letters=("R", "nw")),
     "rural": Style(blur=2.5, grain=0.014, gamma=1.05, frame=(0.035, 0.0)),
 }
+ADULT = ("adult-digital", "adult-portable", "adult-film", "adult-web")
 MARKER_SIDE = 0.075  # of the shorter side, in the lower right corner
 
 
@@ -108,9 +109,7 @@ def marker_box(shape: tuple[int, ...]) -> tuple[int, int, int, int]:
     return bottom - side, right - side, bottom, right
 
 
-def draw_markers(
-    rng: np.random.Generator, positive: np.ndarray, shortcut: float
-) -> np.ndarray:
+def draw_markers(rng: np.random.Generator, positive: np.ndarray, shortcut: float) -> np.ndarray:
     """Decide who gets a marker so that its phi coefficient with ``positive`` is ``shortcut``.
 
     With the prevalence p of the positives, P(marker | positive) = p + s(1 − p) and
@@ -138,7 +137,7 @@ def _write(image: np.ndarray, text: str, corner: str) -> np.ndarray:
     height, width = image.shape
     sheet = Image.fromarray(image)
     font = ImageFont.load_default(size=max(7, round((0.075 if len(text) < 3 else 0.05) * height)))
-    left, top, right, bottom = font.getbbox(text)
+    _, top, right, bottom = font.getbbox(text)
     x = 0.05 * width if "w" in corner else 0.95 * width - right
     y = 0.04 * height - top if "n" in corner else 0.95 * height - bottom
     ImageDraw.Draw(sheet).text((round(x), round(y)), text, fill=235, font=font)

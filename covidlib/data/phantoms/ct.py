@@ -6,7 +6,6 @@ import numpy as np
 
 from covidlib.data.phantoms.fields import (
     Traits,
-    bell,
     capsule,
     draw_traits,
     ellipse,
@@ -162,9 +161,10 @@ def _paint_mediastinum(hu, x, y, t: Traits, low, ry, grain, pixel) -> None:
     heart = ellipse(x, y, 0.13 * low + 0.02, -0.30 * ry, 1.08 * scale, 0.73 * scale, 0.5)
     blood = BLOOD + t["contrast"]
     paint(hu, ramp(heart, 0.03), blood + 10 * grain)
-    for cx, cy, r in ((0.13, 0.46 * ry, 0.062), (-0.05, -0.38 * ry, 0.085), (0.10, -0.2 * ry, 0.07)):
-        paint(hu, ramp(ellipse(x, y, cx, cy, r, r), 1.5 * pixel) * np.where(cx == 0.13, 1, 1 - low),
-              blood + 20)  # fmt: skip
+    for cx, cy, r, shown in (
+        (0.13, 0.46, 0.062, 1.0), (-0.05, -0.38, 0.085, 1 - low), (0.10, -0.20, 0.07, 1 - low)
+    ):  # fmt: skip
+        paint(hu, shown * ramp(ellipse(x, y, cx, cy * ry, r, r), 1.5 * pixel), blood + 20)
     bone_y = 0.86 * ry
     body = ellipse(x, y, 0, bone_y, t["spine"], 0.9 * t["spine"], power=2.4)
     paint(hu, ramp(body, 0.02), 260 + 60 * grain)
@@ -187,5 +187,3 @@ def _paint_airways(hu, x, y, t: Traits, low, pixel) -> None:
         shown = 1 - smooth((t["level"] - 0.68) / 0.08)
         paint(hu, ramp(tube + 0.012, 1.5 * pixel) * shown, 0.0)
         paint(hu, ramp(tube, 1.5 * pixel) * shown, -960.0)
-
-

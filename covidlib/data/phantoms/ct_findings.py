@@ -60,7 +60,7 @@ def _covid(rng, part: Slices, extent: float):
     n, size, (x, y) = len(part.hu), part.hu.shape[1], grid(part.hu.shape[1])
     count = 7
     cx, cy, turn = _rim(rng, part, count, (0.06, 0.30), 0.45)
-    radii = np.stack([rng.uniform(0.07, 0.17, (n, count)), rng.uniform(0.035, 0.085, (n, count))], -1)
+    radii = rng.uniform((0.07, 0.035), (0.17, 0.085), (n, count, 2))
     present = np.arange(count) < rng.integers(2, count + 1, (n, 1))
     strength = np.where(present, rng.uniform(0.7, 1.1, (n, count)), 0)
     field = patches(x, y, np.stack([cx, cy], -1), radii * extent * 1.25, turn, strength)

@@ -66,17 +66,18 @@ def _tb(rng, part: Chests, extent: float):
         part, side, rng.uniform(0.30, 0.66, (n, count)), rng.uniform(0.10, 0.36, (n, count))
     )
     small = np.arange(count) >= 3
-    radii = np.where(small, rng.uniform(0.02, 0.045, (n, count)), rng.uniform(0.07, 0.13, (n, count)))
+    radii = rng.uniform(np.where(small, 0.02, 0.07), np.where(small, 0.045, 0.13), (n, count))
     radii = np.stack([radii, radii * rng.uniform(0.7, 1.1, (n, count))], -1) * extent
     strength = rng.uniform(0.75, 1.1, (n, count))
     field = patches(part.x, part.y, centres, radii, rng.normal(0, 0.6, (n, count)), strength)
     field += 0.20 * noise(rng, n, size, 0.09)
     cover = smooth((field - 0.30) / 0.45)
-    hole = centres[:, 0, :, None, None]
-    radius = rng.uniform(0.055, 0.095, (n, 1, 1)) * extent * np.where(rng.random((n, 1, 1)) < 0.6, 1, 0.01)
-    ring = ellipse(part.x, part.y, hole[:, 0], hole[:, 1], radius, 1.1 * radius)
-    cover = np.maximum(cover * (1 - 0.75 * smooth(ring / 0.02 + 0.3)), smooth((0.020 - np.abs(ring)) / 0.016))
-    return cover, 0.23
+    at = centres[:, 0, :, None, None]
+    radius = rng.uniform(0.055, 0.095, (n, 1, 1)) * extent
+    radius = np.where(rng.random((n, 1, 1)) < 0.6, radius, 1e-3)  # no cavity: nothing to see
+    ring = ellipse(part.x, part.y, at[:, 0], at[:, 1], radius, 1.1 * radius)
+    wall = smooth((0.020 - np.abs(ring)) / 0.016)
+    return np.maximum(cover * (1 - 0.75 * smooth(ring / 0.02 + 0.3)), wall), 0.23
 
 
 def _bp(rng, part: Chests, extent: float):
@@ -85,7 +86,8 @@ def _bp(rng, part: Chests, extent: float):
     choice = rng.choice((1, 2, 3, 4, 5), (n, 1, 1), p=(0.2, 0.2, 0.2, 0.15, 0.25))
     lobe = (part.regions == choice).astype(np.float32)
     field = 0.80 + 0.30 * noise(rng, n, size, 0.5) + 0.10 * noise(rng, n, size, 0.10)
-    lobe = ndimage.gaussian_filter(lobe, (0, 0.012 * size, 0.012 * size))  # fissures are seldom sharp
+    # A fissure is seldom hit edge-on, so its border is soft.
+    lobe = ndimage.gaussian_filter(lobe, (0, 0.012 * size, 0.012 * size))
     cover = lobe * smooth((field - 0.60 * (1 - extent)) / 0.45)
     bronchi = smooth((noise(rng, n, size, 0.06) - 1.7) * 2)
     return cover, 0.29 - 0.08 * bronchi + 0.015 * noise(rng, n, size, 0.2)

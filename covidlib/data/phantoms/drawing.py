@@ -115,10 +115,12 @@ def _draw(
 ) -> PhantomBatch:  # fmt: skip
     """Check the arguments, draw chunk by chunk, stamp what the sources add."""
     check_drawing(size, difficulty, shortcut, seed)
+    if n < 1:
+        raise DataError(f"there is nothing to draw: n = {n}")
     labels = check_labels(n, labels, classes, seed)
     who = np.random.default_rng([seed, 12, n])
     patients = _given("patients", patients, n, lambda: _patients(who, labels))
-    sources = _given("sources", sources, n, lambda: who.choice(list(styles), n))
+    sources = _given("sources", sources, n, lambda: _sources(who, patients, list(styles)))
     if strangers := set(sources.tolist()) - set(styles):
         raise DataError(f"unknown sources {sorted(strangers)}, expected {sorted(styles)}")
     markers = _given("markers", markers, n, lambda: draw_markers(who, labels == 1, shortcut))
@@ -159,7 +161,8 @@ def _cxr_chunk(rng, labels, patients, sources, styles, size, seed, difficulty) -
     lesions = cxr_findings.add(rng, chests, labels, difficulty)
     return {
         "images": expose(rng, chests.grey, styles, difficulty), "lungs": chests.lung > 0,
-        "lobes": chests.regions * (chests.lung > 0), "lesions": lesions, "finding": np.array(CXR_CLASSES)[labels],
+        "lobes": chests.regions * (chests.lung > 0), "lesions": lesions,
+        "finding": np.array(CXR_CLASSES)[labels],
     }  # fmt: skip
 
 
@@ -174,6 +177,12 @@ def _patients(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
     return rng.permutation(first)[patients]
 
 
+def _sources(rng: np.random.Generator, patients: np.ndarray, styles: list[str]) -> np.ndarray:
+    """Give every patient one source: a child in one image is no adult in the next."""
+    known, rows = np.unique(patients, return_inverse=True)
+    return rng.choice(styles, len(known))[rows]
+
+
 def _given(name: str, values: np.ndarray | None, n: int, default: Callable[[], np.ndarray]):
     """Return the argument as an array of length n, or the default."""
     if values is None:
@@ -182,5 +191,3 @@ def _given(name: str, values: np.ndarray | None, n: int, default: Callable[[], n
     if values.shape != (n,):
         raise DataError(f"{n} {name} are needed, got shape {values.shape}")
     return values
-
-

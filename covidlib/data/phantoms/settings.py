@@ -87,13 +87,15 @@ def check_drawing(size: int, difficulty: float, shortcut: float, seed: int) -> N
         raise DataError(f"the seed must not be negative, got {seed}")
 
 
-def check_labels(n: int, labels: np.ndarray | None, classes: tuple[str, ...], seed: int) -> np.ndarray:
+def check_labels(
+    n: int, labels: np.ndarray | None, classes: tuple[str, ...], seed: int
+) -> np.ndarray:
     """Return class numbers: those given, or balanced ones in random order."""
     if labels is None:
         return np.random.default_rng([seed, 11]).permutation(np.arange(n) % len(classes))
     labels = np.asarray(labels)
     if labels.shape != (n,) or not np.issubdtype(labels.dtype, np.integer):
         raise DataError(f"{n} integer labels are needed, got {labels.dtype} {labels.shape}")
-    if n and not (0 <= labels.min() and labels.max() < len(classes)):
+    if n and not (labels.min() >= 0 and labels.max() < len(classes)):
         raise DataError(f"labels must be 0 to {len(classes) - 1} ({', '.join(classes)})")
     return labels.astype(np.int64)
