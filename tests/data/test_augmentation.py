@@ -258,7 +258,7 @@ def test_the_range_is_kept(preset):
 
 
 def test_interpolation_never_leaves_the_range():
-    """Its four weights add up to a little more than 1 here and there: 1.0000001 is no grey."""
+    """Whatever the rounding of its four weights: 1.0000001 would be refused further on."""
     white = torch.full((8, 1, 64, 64), 255, dtype=torch.uint8)
     turning = Augmentation(angle=Range(-30, 30), zoom=Range(0.8, 1.2))
     shown = apply(turning, white, draw(turning, 8, (0,)), size=60)
