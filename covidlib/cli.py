@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from covidlib.data.commands import data_app
 from covidlib.errors import CovidlibError
@@ -15,6 +16,7 @@ app.add_typer(data_app, name="data")
 results_app = typer.Typer(no_args_is_help=True, help="Recorded results of real data.")
 app.add_typer(results_app, name="results")
 console = Console()
+errors = Console(stderr=True)
 
 RESULTS = Path("book/results")
 
@@ -31,18 +33,18 @@ def run_plan(
     workers: Annotated[int, typer.Option(help="processes of loky or dask")] = 1,
     address: Annotated[str | None, typer.Option(help="of a dask scheduler")] = None,
     devices: Annotated[int, typer.Option(help="processes of one run (DDP)")] = 1,
+    threads: Annotated[int | None, typer.Option(help="of each process; default: torch's")] = None,
     accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     record: Annotated[bool, typer.Option(help="copy finished runs to book/results")] = False,
     dry: Annotated[bool, typer.Option(help="only show what is cached")] = False,
 ) -> None:
     """Train what a plan needs; finished runs are reused, interrupted ones go on."""
-    from covidlib.plans import plan as find
     from covidlib.runs.executor import execute
     from covidlib.runs.store import Store, publish
     from covidlib.training.fit import Resources
 
     try:
-        chosen = find(plan, profile, phantoms=data == "phantoms", seeds=seeds)
+        chosen = _find(plan, profile, phantoms=data == "phantoms", seeds=seeds)
         place = Store(store)
         specs = [spec for spec in chosen.specs if only in spec.key]
         if not specs:
@@ -50,39 +52,71 @@ def run_plan(
         _show(specs, place)
         if dry:
             return
-        root = None if data == "phantoms" else data
-        options = {"profile": profile, "resources": Resources(accelerator, devices)}
-        batches = [[spec] for spec in specs] if backend == "serial" else [specs]
-        for batch in batches:  # recorded one by one, so that an interruption loses nothing
-            done = execute(
-                batch,
-                place,
-                root,
-                backend=backend,
-                workers=workers,
-                address=address,
-                progress=_tell,
-                **options,
-            )
-            for found in done.values():
-                values = ", ".join(f"{k} {v:.3f}" for k, v in found.metrics.items())
-                console.print(f"[green]done[/] {found.key}: {values}")
-                if record:
-                    publish(found, RESULTS / chosen.paper)
-    except (CovidlibError, KeyError, ValueError) as error:
+        if record:
+            _refuse_unrecordable(data, profile)
+
+        def finished(found) -> None:  # one by one, so that an interruption loses nothing
+            values = ", ".join(f"{k} {_rounded(v)}" for k, v in found.metrics.items())
+            console.print(f"[green]done[/] {found.key}: {values}")
+            if record:
+                publish(found, RESULTS / chosen.paper)
+
+        execute(
+            specs,
+            place,
+            None if data == "phantoms" else data,
+            profile=profile,
+            backend=_choice(backend, ("serial", "loky", "dask"), "backend"),
+            workers=workers,
+            address=address,
+            resources=Resources(accelerator, devices, threads=threads),
+            progress=_tell,
+            finished=finished,
+        )
+    except CovidlibError as error:
         _stop(error)
     except KeyboardInterrupt:
         console.print("interrupted; the same command goes on from here")
         raise typer.Exit(130) from None
 
 
+def _refuse_unrecordable(data: str, profile: str) -> None:
+    """Say before hours of training what ``publish`` would say after them."""
+    from covidlib.runs.provenance import software
+
+    if data == "phantoms" or profile == "smoke":
+        raise CovidlibError("only real data in the profiles laptop and paper are recorded")
+    if software()["dirty"]:
+        raise CovidlibError("the library differs from its commit; commit it before recording runs")
+
+
+def _find(name: str, profile: str, **options):
+    """Return a plan, with a mistyped name as an error that a user can read."""
+    from covidlib.plans import plan
+    from covidlib.settings import PROFILES
+
+    _choice(profile, PROFILES, "profile")
+    try:
+        return plan(name, profile, **options)
+    except KeyError as error:
+        raise CovidlibError(error.args[0]) from error
+
+
+def _choice(value: str, allowed: tuple[str, ...], name: str) -> str:
+    if value not in allowed:
+        raise CovidlibError(f"{name} is one of {', '.join(allowed)}, not {value!r}")
+    return value
+
+
+def _rounded(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
 def _show(specs, store) -> None:
-    table = Table("run", "state")
     for spec in specs:
         waiting = (store.root / ".working" / spec.key / "state.ckpt").exists()
         state = "finished" if store.get(spec) else "interrupted" if waiting else "to do"
-        table.add_row(spec.key, state)
-    console.print(table)
+        console.print(f"{state:12}{spec.key}", highlight=False, soft_wrap=True)
 
 
 def _tell(spec, row: dict) -> None:
@@ -93,7 +127,7 @@ def _tell(spec, row: dict) -> None:
 
 def _stop(error: Exception) -> None:
     message = error.args[0] if error.args else error
-    console.print(f"[red]error[/] {message}", highlight=False, soft_wrap=True)
+    errors.print("[red]error[/]", Text(str(message)), highlight=False, soft_wrap=True)
     raise typer.Exit(1) from None
 
 
@@ -131,8 +165,7 @@ def list_results(
             path.parts[-3],
             found.key,
             facts["profile"],
-            f"{numbers['accuracy']:.3f}",
-            f"{numbers['auc']:.3f}",
+            *(_rounded(numbers[name]) for name in ("accuracy", "auc")),
             facts["commit"][:8],
         )
     console.print(table)

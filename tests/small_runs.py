@@ -1,4 +1,4 @@
-"""Runs of a second: a few drawn slices in the layout of COVID19-CT and networks of a few weights."""
+"""Runs of a second: a few slices in the layout of COVID19-CT, a network of a few weights."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,12 +1,17 @@
 """Many runs: parents first, each spec once, here or on an existing engine."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import torch
+
+from covidlib.paths import data_root
 from covidlib.runs.record import Record
 from covidlib.runs.running import Progress, run
 from covidlib.runs.spec import RunSpec
 from covidlib.runs.store import Store
+from covidlib.training.data import training_data
 from covidlib.training.fit import Resources
 
 BACKENDS = ("serial", "loky", "dask")
@@ -41,44 +46,62 @@ def execute(
     address: str | None = None,
     resources: Resources | None = None,
     progress: Progress | None = None,
+    finished: Callable[[Record], None] | None = None,
 ) -> dict[str, Record]:
-    """Run every distinct spec and return records by key.
+    """Run every distinct spec and return records by key, whatever the backend the same ones.
+
+    All data are opened and decoded before anything is trained, unless the workers are on other
+    machines. The first run that fails ends the call; those that finished before are kept.
 
     Args:
         specs: what is wanted; the stages they start from are added.
         store: where records live; on a cluster, a folder that all workers see.
-        root: the data root.
+        root: the data root; on a cluster likewise.
         profile: written into the records.
         backend: "serial", "loky" (processes of this machine) or "dask".
         workers: processes for "loky", and for "dask" without an address.
         address: of a running dask scheduler.
-        resources: of one run.
-        progress: called after each epoch; "serial" only, other backends show finished runs.
+        resources: of one run. Where they leave the threads open, every worker takes as many as
+            torch has here, because another number rounds differently; workers times threads is
+            best kept to the number of cores.
+        progress: called after each epoch; "serial" only.
+        finished: called with each record as soon as it is there.
+
+    Raises:
+        ValueError: no such backend.
+        DataError: images are missing or unreadable, before anything is trained.
+        RunError: a run cannot start, or stopped.
     """
     if backend not in BACKENDS:
         raise ValueError(f"backend is one of {BACKENDS}, not {backend!r}")
-    options = {"profile": profile, "resources": resources}
+    resources = resources or Resources()
     generations = distinct(specs)
+    if address is None:
+        for settings in dict.fromkeys(spec.data for group in generations for spec in group):
+            training_data(settings, data_root(root))
+    options = {"profile": profile, "resources": resources}
     if backend == "serial":
-        records = [
-            run(spec, store, root, progress=progress, **options)
-            for generation in generations
-            for spec in generation
-        ]
+        ordered = (spec for group in generations for spec in group)
+        results = (run(spec, store, root, progress=progress, **options) for spec in ordered)
     else:
-        records = _parallel(generations, store, root, options, backend, workers, address)
-    return {record.key: record for record in records}
+        threads = resources.threads or torch.get_num_threads()
+        options["resources"] = replace(resources, threads=threads)
+        results = _parallel(generations, store, root, options, backend, workers, address)
+    records = {}
+    for record in results:
+        records[record.key] = record
+        if finished is not None:
+            finished(record)
+    return records
 
 
-def _parallel(generations, store, root, options, backend, workers, address) -> list[Record]:
+def _parallel(generations, store, root, options, backend, workers, address) -> Iterator[Record]:
     from joblib import Parallel, delayed, parallel_config
 
-    records: list[Record] = []
     with _engine(backend, workers, address), parallel_config(backend=backend, n_jobs=workers):
         for generation in generations:  # a generation starts when all its parents are there
             jobs = (delayed(run)(spec, store, root, **options) for spec in generation)
-            records += Parallel()(jobs)
-    return records
+            yield from Parallel(return_as="generator_unordered")(jobs)
 
 
 def _engine(backend: str, workers: int, address: str | None):
