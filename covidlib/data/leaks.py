@@ -32,20 +32,8 @@ class LeakReport:
 
     @property
     def pairs(self) -> pd.DataFrame:
-        """All pairs with path, label, patient and set of both images; across sets first.
-
-        ``across`` is true where the two images are in different sets. ``opposite`` is true where
-        they carry different labels: then one of the two is labelled wrongly.
-        """
-        pairs = pd.concat([self.identical, self.near], ignore_index=True)
-        facts = self.table.set_index("sample")[["path", "label", "patient", "split"]]
-        for side in "ab":
-            pairs = pairs.join(facts.add_suffix(f"_{side}"), on=f"sample_{side}")
-        pairs["across"] = _differ(pairs["split_a"], pairs["split_b"])
-        pairs["opposite"] = _differ(pairs["label_a"], pairs["label_b"])
-        return pairs.sort_values(
-            ["across", "opposite", "correlation"], ascending=False, kind="stable", ignore_index=True
-        )
+        """All pairs, see ``described``."""
+        return described(pd.concat([self.identical, self.near], ignore_index=True), self.table)
 
     def summary(self) -> pd.DataFrame:
         """Count the findings, a row per kind.
@@ -112,6 +100,25 @@ def audit(
         identical=identical,
         near=near[fresh].reset_index(drop=True),
     )
+
+
+def described(pairs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Add path, label, patient and set of both images to pairs; those across sets come first.
+
+    ``across`` is true where the two images are in different sets. ``opposite`` is true where they
+    carry different labels: if they are one picture, one of the labels is wrong.
+
+    Args:
+        pairs: sample_a, sample_b, correlation; see ``covidlib.data.lookalikes``.
+        table: the rows of the images.
+    """
+    facts = table.set_index("sample")[["path", "label", "patient", "split"]]
+    for side in "ab":
+        pairs = pairs.join(facts.add_suffix(f"_{side}"), on=f"sample_{side}")
+    pairs["across"] = _differ(pairs["split_a"], pairs["split_b"])
+    pairs["opposite"] = _differ(pairs["label_a"], pairs["label_b"])
+    order = ["across", "opposite", "correlation"]
+    return pairs.sort_values(order, ascending=False, kind="stable", ignore_index=True)
 
 
 def _shared(table: pd.DataFrame, column: str) -> pd.DataFrame:

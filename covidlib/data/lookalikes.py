@@ -99,6 +99,25 @@ def near_pairs(looks: Looks, distance: int, correlation: float) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True)
 
 
+def closest_pairs(looks: Looks, count: int) -> pd.DataFrame:
+    """Return the ``count`` pairs whose thumbnails correlate most, whatever their hashes say.
+
+    They show what the most similar images of a data set look like when none of them is near.
+    """
+    found = []
+    for start in range(0, len(looks.samples), BLOCK):
+        alike = looks.thumbnails[start : start + BLOCK] @ looks.thumbnails[start:].T
+        alike[np.tri(*alike.shape, dtype=bool)] = -np.inf
+        best = np.argsort(-alike, axis=None, kind="stable")[:count]
+        for a, b in zip(*np.unravel_index(best, alike.shape), strict=True):
+            if np.isfinite(alike[a, b]):
+                bits = int(np.bitwise_count(looks.hashes[start + a] ^ looks.hashes[start + b]))
+                names = looks.samples[start + a], looks.samples[start + b]
+                found.append(("most similar", *names, bits, float(alike[a, b])))
+    found.sort(key=lambda pair: -pair[-1])
+    return pd.DataFrame(found[:count], columns=list(COLUMNS)).astype(COLUMNS)
+
+
 def _look(path: str) -> tuple[str, str, int, np.ndarray] | Problem:
     import imagehash
 

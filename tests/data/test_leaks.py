@@ -8,7 +8,14 @@ from scipy.ndimage import gaussian_filter
 
 from covidlib.data import open_dataset
 from covidlib.data.leaks import audit
-from covidlib.data.lookalikes import Looks, identical_pairs, look_at, near_pairs
+from covidlib.data.lookalikes import (
+    Looks,
+    closest_pairs,
+    identical_pairs,
+    look_at,
+    near_pairs,
+)
+from covidlib.data.splits import split_counts, split_table
 from covidlib.data.table import COLUMNS, Dataset
 from covidlib.errors import DataError, UnreadableImages
 
@@ -202,3 +209,51 @@ def test_covid_ct_leaks_are_the_known_ones(real_data):
     assert (
         across["split_a"].tolist() == ["test"] * 2 and across["split_b"].tolist() == ["train"] * 2
     )
+
+
+def test_the_closest_pairs_are_those_of_a_slow_loop(monkeypatch):
+    monkeypatch.setattr("covidlib.data.lookalikes.BLOCK", 5)
+    thumbnails = np.random.default_rng(1).normal(size=(17, 6)).astype(np.float32)
+    thumbnails /= np.linalg.norm(thumbnails, axis=1, keepdims=True)
+    names = np.array([f"{n}" for n in range(17)], dtype=object)
+    hashes = np.arange(17, dtype=np.uint64)
+    slow = sorted(
+        ((float(thumbnails[a] @ thumbnails[b]), a, b) for a in range(17) for b in range(a + 1, 17)),
+        reverse=True,
+    )
+    found = closest_pairs(Looks(names, names, names, hashes, thumbnails), 8)
+    assert found["sample_a"].tolist() == [str(a) for _, a, _ in slow[:8]]
+    assert found["sample_b"].tolist() == [str(b) for _, _, b in slow[:8]]
+    np.testing.assert_allclose(found["correlation"], [r for r, _, _ in slow[:8]], rtol=1e-5)
+    assert found["distance"].tolist() == [(a ^ b).bit_count() for _, a, b in slow[:8]]
+
+
+def test_few_images_have_few_closest_pairs():
+    assert closest_pairs(look_at([], []), 3).empty
+    thumbnails = np.eye(2, dtype=np.float32)
+    names = np.array(["a", "b"], dtype=object)
+    looks = Looks(names, names, names, np.zeros(2, np.uint64), thumbnails)
+    assert len(closest_pairs(looks, 3)) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["covid-ct", "covid-chestxray-dataset", "chestxray8-subset", "kermany-subset"]
+)
+def test_drawn_splits_of_real_images_keep_patients_and_copies_of_files_together(real_data, name):
+    if not (real_data / name).is_dir():
+        pytest.skip(f"{name} is not there")
+    dataset = open_dataset(name, real_data)
+    table = split_table(dataset.table, "holdout", seed=0)
+    report = audit(Dataset(name, table, dataset.classes))
+    assert report.patients.empty
+    assert not report.pairs.loc[report.pairs["kind"] != "near-duplicates", "across"].any()
+    counts = split_counts(table, dataset.classes)
+    assert (counts.loc[list(dataset.classes), ["train", "val", "test"]] > 0).all(axis=None)
+
+
+def test_the_official_split_of_the_kermany_subset_leaks(real_data):
+    if not (real_data / "kermany-subset").is_dir():
+        pytest.skip("kermany-subset is not there")
+    report = audit(open_dataset("kermany-subset", real_data))
+    assert len(report.patients) == 1
+    assert report.summary().loc["near-duplicates", "train-test"] == 5
