@@ -56,7 +56,7 @@ def run_plan(
             _refuse_unrecordable(data, profile)
 
         def finished(found) -> None:  # one by one, so that an interruption loses nothing
-            values = ", ".join(f"{k} {_rounded(v)}" for k, v in found.metrics.items())
+            values = ", ".join(f"{k} {v:.3f}" for k, v in found.metrics.items())
             console.print(f"[green]done[/] {found.key}: {values}")
             if record:
                 publish(found, RESULTS / chosen.paper)
@@ -165,7 +165,7 @@ def list_results(
             path.parts[-3],
             found.key,
             facts["profile"],
-            *(_rounded(numbers[name]) for name in ("accuracy", "auc")),
+            *(_rounded(numbers.get(name)) for name in ("accuracy", "auc")),
             facts["commit"][:8],
         )
     console.print(table)

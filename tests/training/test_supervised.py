@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
+from small_runs import DATA, draw_covid_ct, tiny
+
+from covidlib.errors import DataError
+from covidlib.runs.running import build, run
+from covidlib.runs.store import Store
+from covidlib.settings import DataSettings
+from covidlib.training.data import training_data
+from covidlib.training.fit import Resources
+from covidlib.training.method import prepare
+from covidlib.training.precision import autocast
+from covidlib.training.supervised import probabilities
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return draw_covid_ct(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+def method(root):
+    return build(tiny(precision="32-true"), training_data(DATA, root))
+
+
+def test_probabilities_are_the_softmax_of_the_network_in_evaluation(method):
+    images = method.data.on(CPU)
+    rows = method.data.rows("test")
+    found = method.probabilities(rows, images)
+    assert found.dtype == torch.float64 and method.network.training
+    with torch.no_grad():
+        method.network.eval()
+        logits = method.network(prepare(images.images[rows], method.settings))
+    torch.testing.assert_close(found, logits.double().softmax(1), rtol=0, atol=1e-6)
+
+
+def test_probabilities_of_no_image_are_an_empty_table(method):
+    empty = probabilities(
+        method.network, method.settings, torch.empty(0, dtype=torch.int64), method.data.on(CPU)
+    )
+    assert len(empty) == 0 and method.network.training
+
+
+def test_a_network_in_evaluation_stays_so(method):
+    method.network.eval()
+    method.probabilities(method.data.rows("val"), method.data.on(CPU))
+    assert not method.network.training
+
+
+def test_the_curve_shows_what_scikit_learn_says_of_the_validation_images(root, tmp_path):
+    record = run(tiny(), Store(tmp_path), root, resources=Resources("cpu", threads=1))
+    seen, last = record.predictions.query("split == 'val'"), record.curve.iloc[-1]
+    truth = (seen["label"] == "COVID").astype(int)
+    assert last["val_loss"] == pytest.approx(log_loss(truth, seen["p_COVID"]), abs=1e-6)
+    predicted = (seen["p_COVID"] > 0.5).astype(int)
+    assert last["val_accuracy"] == accuracy_score(truth, predicted)
+    assert last["val_auc"] == roc_auc_score(truth, seen["p_COVID"])
+
+
+@pytest.mark.parametrize(
+    ("precision", "kind"), [("32-true", torch.float32), ("bf16-mixed", torch.bfloat16)]
+)
+def test_precision_is_that_of_lightning(precision, kind):
+    with autocast(CPU, precision):
+        assert torch.nn.functional.linear(torch.ones(2, 2), torch.ones(2, 2)).dtype == kind
+
+
+def test_an_unknown_precision_is_refused():
+    with pytest.raises(ValueError, match="bf16-mixed"):
+        autocast(CPU, "bf16")
+
+
+def test_rows_of_a_split_leave_out_unknown_labels_unless_asked(root):
+    data = training_data(DATA, root)
+    table = data.table.copy()
+    table.loc[data.rows("train")[:2].numpy(), "label"] = None
+    unknown = type(data)(data.dataset, data.cached, table)
+    assert len(unknown.rows("train")) == 20
+    assert len(unknown.rows("train", labelled=False)) == 22
+    parts = [set(data.rows(name).tolist()) for name in ("train", "val", "test")]
+    assert set.union(*parts) == set(range(len(table))) and sum(map(len, parts)) == len(table)
+
+
+def test_a_class_without_training_images_is_refused(root, tmp_path):
+    place = draw_covid_ct(tmp_path)
+    lists = place / "covid-ct/Data-split/COVID"
+    with open(lists / "testCT_COVID.txt", "a") as file:
+        file.write((lists / "trainCT_COVID.txt").read_text())
+    (lists / "trainCT_COVID.txt").write_text("")
+    with pytest.raises(DataError, match=r"no training image of \['COVID'\]"):
+        training_data(DATA, place)
+
+
+def test_folds_share_the_decoded_images(root):
+    first, second = (
+        training_data(
+            DataSettings("covid-ct", "kfold", fold, 3, preprocessing=DATA.preprocessing), root
+        )
+        for fold in (0, 1)
+    )
+    assert first.cached.folder == second.cached.folder
+    assert not np.array_equal(first.rows("test"), second.rows("test"))
