@@ -1,4 +1,4 @@
-"""Floors: how well a classifier does that never looks at the lungs.
+"""Floors: how well a classifier does that knows no anatomy.
 
 A network has shown nothing until it is better than these. Some floors use what a network could
 use as well; others use properties that are gone once an image is decoded.
@@ -25,7 +25,7 @@ METRICS = ("accuracy", "f1", "auc")
 
 @dataclass(frozen=True)
 class Floor:
-    """One kind of knowledge that is not about the lungs.
+    """One kind of knowledge that needs no anatomy.
 
     Args:
         features: columns of ``floor_features`` that begin with one of these; none for the floor
@@ -56,8 +56,8 @@ FLOORS: Mapping[str, Floor] = {
         "in part",
         "only through size and shape, and the blocks that JPEG leaves",
     ),
-    "grey statistics": Floor(("grey",), "yes", "16 numbers of the decoded pixels"),
-    "frame": Floor(("frame",), "yes", "pixels at the border, where there is no lung"),
+    "grey statistics": Floor(("grey",), "yes", "16 numbers of all decoded pixels: the lungs count, their anatomy does not"),
+    "frame": Floor(("frame",), "yes", "decoded pixels at the border, where there is hardly any lung"),
 }
 
 

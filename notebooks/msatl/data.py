@@ -89,7 +89,7 @@ data_page.leaks_table(recorded, found)
 # Of the positive test images, {glue:text}`papers_images` come from articles that also gave training or validation images.
 # All negative images come from {glue:text}`collections` collections that are in all three sets, and no source has images of both classes: in these files *source* and *diagnosis* cannot be told apart.
 #
-# The near-duplicates across sets are worse than a leak.
+# On the real images, the near-duplicates across sets are worse than a leak.
 # They are the same pictures, labelled COVID in the test set and NonCOVID in the training set: a network that remembers its training images is punished for it.
 
 # %% tags=["table", "hide-input"]
@@ -105,7 +105,7 @@ with figures.style():
 # %% [markdown]
 # ## What a network must beat
 #
-# A *floor* is a classifier that does not look at the lungs.
+# A *floor* is a classifier that knows no anatomy: it reads properties of the file, or a few global or marginal grey values.
 # Each of these is a random forest, fitted on the training and validation sets (it has no setting to choose) and scored on the official test set.
 
 # %% tags=["table"]
@@ -126,7 +126,8 @@ with figures.style():
 #
 # - *All file properties* is not a result that a network can reach by the same way: the network sees decoded grey values, not the colour mode of a file.
 #   It shows how differently the two classes were collected.
-# - *Grey statistics* and *frame* are in the decoded pixels. Accuracy {glue:text}`grey_accuracy:.2f` and AUC {glue:text}`grey_auc:.2f` are open to every network without any anatomy; what it reaches above them may be medicine.
+# - *Grey statistics* and *frame* are in the decoded pixels. Accuracy {glue:text}`grey_accuracy:.2f` and AUC {glue:text}`grey_auc:.2f` are open to every network; only what it reaches above them may come from anatomy.
+#   Grey statistics are not blind to disease, since opaque lungs are brighter, but they cannot say where the brightness is.
 # - The intervals are wide: {glue:text}`test_images` test images come from far fewer patients, and patients are what is drawn.
 
 # %% tags=["hide-input"]
