@@ -56,8 +56,14 @@ FLOORS: Mapping[str, Floor] = {
         "in part",
         "only through size and shape, and the blocks that JPEG leaves",
     ),
-    "grey statistics": Floor(("grey",), "yes", "16 numbers of all decoded pixels: the lungs count, their anatomy does not"),
-    "frame": Floor(("frame",), "yes", "decoded pixels at the border, where there is hardly any lung"),
+    "grey statistics": Floor(
+        ("grey",),
+        "yes",
+        "16 numbers of all decoded pixels: the lungs count, their anatomy does not",
+    ),
+    "frame": Floor(
+        ("frame",), "yes", "decoded pixels at the border, where there is hardly any lung"
+    ),
 }
 
 
