@@ -198,6 +198,7 @@ def start(profile: str, data: str, seed: int) -> Page:
     os.environ["TQDM_DISABLE"] = "1"
     for logger in NOISY:
         logging.getLogger(logger).setLevel(logging.ERROR)
+    _settle_backend()
     display(Banner(parameters))
     return Page(
         parameters=parameters,
@@ -205,3 +206,14 @@ def start(profile: str, data: str, seed: int) -> Page:
         store=store_root(),
         recorded=Path(__file__).resolve().parents[1] / "book" / "results",
     )
+
+
+def _settle_backend() -> None:
+    """Let matplotlib choose its backend now.
+
+    It otherwise does so at the first figure; where that is drawn inside ``rc_context``, leaving
+    the context switches the notebook's display off again, and no later figure would appear.
+    """
+    import matplotlib.pyplot as plt
+
+    plt.switch_backend(plt.get_backend())

@@ -55,7 +55,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 x = np.linspace(0, 6, 50)
-plt.subplots(figsize=(3, 2))[1].plot(x, np.sin(x));
+with plt.rc_context({{"font.size": 12}}):
+    plt.subplots(figsize=(3, 2))[1].plot(x, np.sin(x))
+
+# %% mystnb={{"figure": {{"name": "tiny-second", "caption": "A second wave."}}}}
+with plt.rc_context({{"font.size": 12}}):
+    plt.subplots(figsize=(3, 2))[1].plot(x, np.cos(x))
 
 # %% tags=["table"]
 import pandas as pd

@@ -14,7 +14,7 @@ def test_a_whole_book_has_no_problem_and_is_counted(built):
     assert report.problems == []
     counts = report.counts
     assert (counts["pages"], counts["notebook pages"]) == (2, 1)
-    assert (counts["figures"], counts["tables"], counts["widgets"]) == (1, 1, 1)
+    assert (counts["figures"], counts["tables"], counts["widgets"]) == (2, 1, 1)
     assert counts["links"] > 5
     assert counts["formulas"] >= 1
 
