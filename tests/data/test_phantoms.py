@@ -23,6 +23,7 @@ from covidlib.data.phantoms import (
     write,
 )
 from covidlib.data.phantoms.acquisition import annotate, draw_markers, marker_box
+from covidlib.data.phantoms.ct_findings import OTHER, choose
 from covidlib.data.phantoms.fields import capsule, ellipse, grid, noise, ramp
 from covidlib.data.phantoms.planning import people, share_out
 from covidlib.data.phantoms.vessels import grow, rasterise
@@ -197,6 +198,16 @@ def test_images_of_one_patient_share_their_anatomy():
 
 def _overlap(a, b):
     return ((a & b).sum((1, 2)) / (a | b).sum((1, 2))).mean()
+
+
+def test_a_patient_has_one_finding_and_findings_have_their_shares():
+    patients = np.repeat(np.arange(3000), 2)
+    found = choose(np.zeros(6000, int), patients, seed=0)
+    assert (found[::2] == found[1::2]).all()
+    for name, share in OTHER.items():
+        assert (found == name).mean() == pytest.approx(share, abs=0.03)
+    assert sum(OTHER.values()) == pytest.approx(1)
+    assert (choose(np.ones(4, int), patients[:4], seed=0) == "covid").all()
 
 
 def test_children_are_smaller_than_adults():

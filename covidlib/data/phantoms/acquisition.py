@@ -61,14 +61,16 @@ def expose(
     Shape: grey (N, H, W) -> uint8 (N, H, W).
     """
     n, size = len(grey), grey.shape[1]
-    curve = np.array([s.gamma for s in styles]) * np.exp(rng.normal(0, 0.10, n))
-    gain = 1 + rng.normal(0, 0.03, n)
-    grain = np.array([s.grain for s in styles]) + 0.045 * difficulty
+    curve = [
+        s.gamma * float(np.exp(u)) for s, u in zip(styles, rng.normal(0, 0.10, n), strict=True)
+    ]
+    gain = (1 + rng.normal(0, 0.03, n)).tolist()
+    grain = [s.grain + 0.045 * difficulty for s in styles]
     fine = noise(rng, n, size, 4.5 / size)
     out = np.empty(grey.shape, np.uint8)
     for k, style in enumerate(styles):
         image = ndimage.gaussian_filter(np.clip(grey[k], 0, 1), style.blur / 1000 * size)
-        image = gain[k] * image ** np.float32(curve[k])
+        image = gain[k] * image ** curve[k]
         image += grain[k] * fine[k] * (0.35 + image)
         out[k] = np.clip(image * 255 + 0.5, 0, 255)
     return out

@@ -5,7 +5,15 @@ from collections.abc import Callable
 import numpy as np
 
 from covidlib.data.phantoms.ct import MUSCLE, Slices
-from covidlib.data.phantoms.fields import ellipse, grid, noise, patches, ramp, smooth
+from covidlib.data.phantoms.fields import (
+    ellipse,
+    grid,
+    noise,
+    patches,
+    patient_uniform,
+    ramp,
+    smooth,
+)
 
 # Share of each finding among slices that are not COVID-19; the second half are its imitators.
 OTHER = {
@@ -15,9 +23,11 @@ OTHER = {
 Draw = Callable[..., tuple[np.ndarray, np.ndarray]]
 
 
-def choose(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
-    """Return the finding of each slice: "covid" for class 1, one of ``OTHER`` for class 0."""
-    others = rng.choice(list(OTHER), len(labels), p=list(OTHER.values()))
+def choose(labels: np.ndarray, patients: np.ndarray, seed: int) -> np.ndarray:
+    """Return the finding of each slice: "covid" for class 1, else the patient's in ``OTHER``."""
+    share = np.cumsum(list(OTHER.values()))
+    luck = (patient_uniform(seed, patients, 1, 3)[:, 0] + 1) / 2 * share[-1]
+    others = np.array(list(OTHER))[np.searchsorted(share, luck).clip(max=len(share) - 1)]
     return np.where(labels == 1, "covid", others)
 
 
@@ -37,7 +47,7 @@ def add(rng: np.random.Generator, slices: Slices, found: np.ndarray, difficulty:
             continue
         part = Slices(*(getattr(slices, field)[rows] for field in slices.__dataclass_fields__))
         cover, value = draw(rng, part, extent)
-        cover = cover * ramp(part.lung, 1.3 * 2 / part.lung.shape[1])
+        cover = cover.astype(np.float32, copy=False) * ramp(part.lung, 1.3 * 2 / part.lung.shape[1])
         slices.hu[rows] += cover * contrast * np.maximum(value - part.hu, np.minimum(value, -960.0))
         lesions[rows] = (cover > 0.35) & (part.lung > 0) & (value > -900)
     return lesions

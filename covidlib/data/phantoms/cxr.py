@@ -79,7 +79,7 @@ def draw_chests(
     grey += _middle(x, y, t, base)
     grey -= inside * (0.34 - 0.05 * (np.abs(x) / t["width"]) ** 2 - 0.03 * y)
     grey += chest * _ribs(x, y, t) * (0.25 + 0.75 * inside)
-    grey += _shoulders(x, y, t, child[:, None, None])
+    grey += _shoulders(x, y, t, child[:, None, None].astype(np.float32))
     grey += inside * t["vessel"] * _vessels(rng, x, y, t, size)
     grey += inside * 0.012 * noise(rng, n, size, 0.10) + t["level"]
     bubble = ellipse(x, y, 0.34, base + 0.22, 0.13, 0.07) * (t["bubble"] > 0.1)
@@ -95,7 +95,7 @@ def _lungs(rng, x, y, t: Traits, base, size) -> tuple[np.ndarray, np.ndarray]:
     cage = ellipse(x, y, 0, base + 0.16, t["width"], height, power=t["power"])
     cage = cage + 0.006 * noise(rng, n, size, 0.5)
     across = (np.abs(x) - 0.46 * t["width"] - 0.08) / 0.42
-    right_higher = np.where(x < 0, -0.03, 0.02)
+    right_higher = np.where(x < 0, np.float32(-0.03), np.float32(0.02))
     dome = base + right_higher + t["dome"] * (across**2 * 1.5 - 0.5) * 1.2
     below = y - dome
     neck = 0.05 * smooth((t["top"] + 0.35 - y) / 0.3)
@@ -132,7 +132,7 @@ def _body(x, y, t: Traits, base, cloud) -> np.ndarray:
 
 def _middle(x, y, t: Traits, base) -> np.ndarray:
     """Mediastinum, heart, lung roots, spine with its discs, windpipe."""
-    column = np.exp(-0.5 * (x / 0.17) ** 4)
+    column = np.exp(-0.5 * np.square(np.square(x / 0.17)))
     shade = 0.11 * column * smooth((y + 0.95) / 0.5) + 0.04 * np.exp(-0.5 * (x / 0.30) ** 2)
     shade += 0.13 * ramp(_heart(x, y, t, base), 0.07) * smooth((base + 0.25 - y) / 0.2)
     shade += 0.08 * ramp(_knob(x, y, t), 0.04)

@@ -27,7 +27,7 @@ def add(rng: np.random.Generator, chests: Chests, labels: np.ndarray, difficulty
             continue
         part = Chests(*(getattr(chests, field.name)[rows] for field in fields(Chests)))
         cover, density = draw(rng, part, extent)
-        cover = cover * ramp(part.lung, 2.5 * 2 / part.lung.shape[1])
+        cover = cover.astype(np.float32, copy=False) * ramp(part.lung, 2.5 * 2 / part.lung.shape[1])
         chests.grey[rows] += contrast * cover * density
         lesions[rows] = (cover > 0.30) & (part.lung > 0)
     return lesions

@@ -145,7 +145,7 @@ def _draw(
 
 
 def _ct_chunk(rng, labels, patients, sources, styles, size, seed, difficulty) -> Parts:
-    found = ct_findings.choose(rng, labels)
+    found = ct_findings.choose(labels, patients, seed)
     slices = draw_slices(rng, patients, size, seed)
     lesions = ct_findings.add(rng, slices, found, difficulty)
     centre, width = np.array([s.window for s in styles], np.float32).T[:, :, None, None]

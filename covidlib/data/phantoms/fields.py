@@ -34,13 +34,13 @@ def ellipse(x, y, cx, cy, rx, ry, angle=0.0, power=2.0) -> np.ndarray:
     """Approximate signed distance to a super-ellipse, positive inside."""
     dx, dy = x - cx, y - cy
     if np.any(angle):
-        cos, sin = np.cos(angle), np.sin(angle)
+        cos, sin = np.cos(np.float32(angle)), np.sin(np.float32(angle))
         dx, dy = dx * cos + dy * sin, dy * cos - dx * sin
     if np.ndim(power) == 0 and power == 2:
         radius = np.sqrt((dx / rx) ** 2 + (dy / ry) ** 2)
     else:
         radius = (np.abs(dx / rx) ** power + np.abs(dy / ry) ** power) ** (1 / power)
-    return (1 - radius) * np.minimum(rx, ry)
+    return (1 - radius) * np.minimum(rx, ry).astype(np.float32)
 
 
 def capsule(x, y, x0, y0, x1, y1, radius) -> np.ndarray:
@@ -90,8 +90,9 @@ def noise(rng: np.random.Generator, n: int, size: int, scale: float) -> np.ndarr
     part = smooth(at - low)
     rows = coarse[:, low]
     rows += (coarse[:, low + 1] - rows) * part[:, None]
-    field = rows[:, :, low]
-    field += (rows[:, :, low + 1] - field) * part
+    # The last axis is gathered by take, which is several times faster than fancy indexing there.
+    field = rows.take(low, axis=2)
+    field += (rows.take(low + 1, axis=2) - field) * part
     return field
 
 
