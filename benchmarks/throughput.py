@@ -7,21 +7,25 @@ the device. Contestants take turns, in changing order, so that a slow minute of 
 of them; the table shows medians, and each ratio is the median of the ratios within a round.
 """
 
-import covidlib._torchvision  # noqa: F401 - before torchvision, see there
+# covidlib first: it lets torchvision import beside a CPU torch.
+import covidlib
 
 # isort: split
 import copy
 import itertools
 import statistics
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from typing import Annotated
 
+import lightning as L
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
 import typer
+from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
@@ -30,8 +34,14 @@ from torchvision import models
 from torchvision.transforms import v2
 
 from covidlib.data.augmentation import MSATL_CT, apply, draw, to_model_input
-from covidlib.data.batches import DeviceImages, epoch_order
+from covidlib.data.batches import epoch_order
 from covidlib.data.cache import Cached
+from covidlib.data.table import COLUMNS
+from covidlib.data.table import Dataset as TableOf
+from covidlib.settings import SupervisedSettings
+from covidlib.training.data import TrainingData
+from covidlib.training.fit import Resources, make_trainer
+from covidlib.training.supervised import Supervised
 
 IMAGES = 256  # enough for epochs to turn over; the pixels' values cost nothing
 CEILING = "compute ceiling"
@@ -71,17 +81,45 @@ def training(
 
 def on_device(size: int, batch: int, device: torch.device) -> Iterator[LabelledBatch]:
     """Yield model inputs as covidlib makes them: rows on the device, augmented there."""
-    pixels = random_pixels(size)
-    table = pd.DataFrame({"label": pd.array(["a", "b"] * (IMAGES // 2), dtype="string")})
-    known = np.zeros(IMAGES, dtype=bool)
-    cached = Cached(pixels, None, None, known, known, table, (), folder=None)
-    images = DeviceImages(cached, ("a", "b"), device)
+    images = random_data(size).on(device)
     for epoch in itertools.count():
         order = epoch_order(IMAGES, batch, seed=0, epoch=epoch, drop_last=True)
         for step, rows in enumerate(images.iterate(order)):
             draws = draw(MSATL_CT, batch, (0, epoch, step))
             augmented = apply(MSATL_CT, rows.image, draws, size=size)
             yield to_model_input(augmented, "unit"), rows.label
+
+
+def in_the_loop(model: nn.Module, size: int, batch: int, device: torch.device) -> Contestant:
+    """Train through the library's own loop, which waits for its turn after every step."""
+    settings = SupervisedSettings(
+        size=size, augmentation=MSATL_CT, normalisation="unit", batch=batch, epochs=10**6, lr=1e-3
+    )
+    method = Supervised(model, settings, random_data(size), seed=0)
+    turns = Turns()
+    trainer = make_trainer(method, Resources(accelerator=device.type), [turns])
+    threading.Thread(target=trainer.fit, args=(method,), daemon=True).start()
+    while True:
+        turns.go.release()
+        turns.done.acquire()
+        yield
+
+
+class Turns(Callback):
+    """Hold a trainer between its steps; fetching the next batch belongs to the next step."""
+
+    def __init__(self) -> None:
+        self.go, self.done = threading.Semaphore(0), threading.Semaphore(0)
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Wait for the first turn."""
+        self.go.acquire()
+
+    def on_train_batch_end(self, *_: object) -> None:
+        """Say that a step is done, wait for the next turn."""
+        wait(torch.device("cuda") if torch.cuda.is_available() else torch.device("cpu"))
+        self.done.release()
+        self.go.acquire()
 
 
 class PerImage(Dataset):
@@ -123,6 +161,17 @@ def per_image(size: int, batch: int, device: torch.device, workers: int) -> Iter
         for images, labels in loader:
             inputs = images.to(device, memory_format=torch.channels_last, non_blocking=True)
             yield inputs, labels.to(device, non_blocking=True)
+
+
+def random_data(size: int) -> TrainingData:
+    """Return noise as the images of a run, all of them for training."""
+    names = [f"{number}.png" for number in range(IMAGES)]
+    table = pd.DataFrame({column: pd.array([None] * IMAGES, dtype="string") for column in COLUMNS})
+    table = table.assign(sample=names, path=names, split="train")
+    table["label"] = pd.array(["a", "b"] * (IMAGES // 2), dtype="string")
+    known = np.zeros(IMAGES, dtype=bool)
+    cached = Cached(random_pixels(size), None, None, known, known, table, (), folder=None)
+    return TrainingData(TableOf("noise", table, ("a", "b")), cached, table)
 
 
 def random_pixels(size: int) -> np.ndarray:
@@ -195,14 +244,15 @@ def main(
     theirs = per_image(size, batch, chosen, workers)
     contestants = {
         CEILING: ceiling(fresh(), size, batch, chosen),
-        "covidlib": training(fresh(), ours, chosen),
+        "covidlib": in_the_loop(fresh(), size, batch, chosen),
+        "covidlib, bare loop": training(fresh(), ours, chosen),
         f"per image, {workers} workers": training(fresh(), theirs, chosen),
         f"covidlib{DATA_ONLY}": on_device(size, batch, chosen),
         f"per image, 0 workers{DATA_ONLY}": per_image(size, batch, chosen, 0),
     }
     seconds = measure(contestants, rounds, steps, chosen)
     where = torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else "CPU"
-    title = f"{network}, {size} pixels, batch {batch}, {where}, {torch.get_num_threads()} threads"
+    title = f"covidlib {covidlib.__version__}: {network}, {size} pixels, batch {batch}, {where}, {torch.get_num_threads()} threads"
     Console().print(show(seconds, batch, title))
 
 

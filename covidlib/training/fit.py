@@ -118,7 +118,7 @@ def fit(
             return Trained(rows, _kept(body, "State")["sessions"])
         del body  # Lightning reads it again; two copies of a large network are enough
     state = State(path, resources.checkpoint_seconds, identity, session, resources.threads)
-    trainer = _trainer(method, resources, [Curve(progress), state])
+    trainer = make_trainer(method, resources, [Curve(progress), state])
     with _own_endings(trainer):
         trainer.fit(method, ckpt_path=path if found else None)
     # The state file is also how spawned processes hand back what they made.
@@ -131,7 +131,8 @@ def _kept(body: dict, callback: str) -> dict:
     return body["callbacks"][callback]
 
 
-def _trainer(method: Method, resources: Resources, callbacks: list[Callback]) -> L.Trainer:
+def make_trainer(method: Method, resources: Resources, callbacks: list[Callback]) -> L.Trainer:
+    """Return the trainer of one run: no bars, no logs, no files but what the callbacks write."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     many = resources.devices > 1
     return L.Trainer(
