@@ -252,7 +252,8 @@ def main(
     }
     seconds = measure(contestants, rounds, steps, chosen)
     where = torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else "CPU"
-    title = f"covidlib {covidlib.__version__}: {network}, {size} pixels, batch {batch}, {where}, {torch.get_num_threads()} threads"
+    where += f", {torch.get_num_threads()} threads, covidlib {covidlib.__version__}"
+    title = f"{network}, {size} pixels, batch {batch}, {where}"
     Console().print(show(seconds, batch, title))
 
 
