@@ -20,7 +20,6 @@ from covidlib.runs import running
 from covidlib.runs import store as store_module
 from covidlib.runs.running import run
 from covidlib.runs.store import Store
-from covidlib.training import fit as fit_module
 from covidlib.training import state as state_module
 from covidlib.training.data import training_data
 from covidlib.training.fit import Resources
@@ -117,7 +116,7 @@ def in_process(spec, store, root, plan=nothing, *arguments) -> int:
     """Run in a process of its own and return its exit code."""
     process = FRESH.Process(target=child, args=(spec, store.root, root, plan, arguments))
     process.start()
-    process.join(120)
+    process.join(600)
     return process.exitcode
 
 
@@ -181,7 +180,7 @@ def test_a_process_killed_from_outside_at_any_moment_leaves_a_state_that_serves(
     for _ in range(4):
         process = FRESH.Process(target=child, args=(spec, store.root, root, nothing, ()))
         process.start()
-        path, deadline = store.root / ".working" / spec.key / "state.ckpt", time.time() + 60
+        path, deadline = store.root / ".working" / spec.key / "state.ckpt", time.time() + 600
         while not path.exists() and process.is_alive() and time.time() < deadline:
             time.sleep(0.01)
         time.sleep(dice.uniform(0, 0.3))
@@ -315,7 +314,7 @@ def test_a_full_disk_leaves_the_state_before(root, tmp_path, epochs):
     arguments = (spec, store.root, root, fills_the_disk_after, (epochs, 0.004), answers)
     process = FRESH.Process(target=told, args=arguments)
     process.start()
-    process.join(120)
+    process.join(600)
     assert not answers.empty() and "cannot be written" in (message := answers.get())
     assert "File too large" in message
     path = store.working(spec) / "state.ckpt"
@@ -335,7 +334,7 @@ def test_a_full_disk_during_the_record_loses_no_training(root, tmp_path, monkeyp
         run(spec, store, root, resources=EACH_EPOCH)
     assert store.records() == []
     with monkeypatch.context() as patch:
-        patch.setattr(fit_module, "_trainer", full)  # nothing is trained again
+        patch.setattr("lightning.Trainer.fit", full)  # nothing is trained again
         record = run(spec, store, root, resources=EACH_EPOCH)
     assert same(record, run(spec, Store(tmp_path / "whole"), root, resources=EACH_EPOCH))
 

@@ -116,7 +116,7 @@ def test_of_two_processes_on_one_spec_one_trains_and_both_get_its_record(
     for process in processes:
         process.start()
     started.set()
-    found = [answers.get(timeout=120) for _ in processes]
+    found = [answers.get(timeout=600) for _ in processes]
     for process in processes:
         process.join(60)
     assert len({pid for pid, _ in found}) == 2 and len({when for _, when in found}) == 1
@@ -140,7 +140,7 @@ def test_a_waiting_process_trains_when_the_other_is_killed(root, store, tmp_path
     second.start()
     time.sleep(0.3)
     first.kill()
-    pid, _ = answers.get(timeout=120)
+    pid, _ = answers.get(timeout=600)
     second.join(60)
     assert pid == second.pid and first.exitcode == -signal.SIGKILL
     assert store.get(tiny()) is not None
