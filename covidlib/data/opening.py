@@ -4,7 +4,6 @@ import hashlib
 import os
 import shutil
 import tempfile
-from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +33,12 @@ def open_dataset(
         DataError: it is there and breaks its contract.
     """
     card = CARDS.get(name) or own_images(name)
-    folder = drawn(name, phantom) if phantom is not None else locate(card, root)
+    if phantom is None:
+        folder = locate(card, root)
+    else:
+        from covidlib.data.phantoms import materialise
+
+        folder = materialise(name, phantom)
     table = read(card, folder)
     classes = card.classes or tuple(sorted(table["label"].dropna().unique()))
     return Dataset(name=name, table=table, classes=classes, phantom=phantom is not None)
@@ -99,21 +103,6 @@ def unpacked(archive: Path, card: Card) -> Path:
     target = cache_root() / "unpacked" / f"{card.name}-{key}"
     limits = Limits(files=card.max_files, bytes=card.max_bytes)
     return _once(target, lambda folder: extract(archive, folder, limits=limits, strip=1))
-
-
-def drawn(name: str, settings: "PhantomSettings") -> Path:
-    """Draw a phantom data set once into the cache, in the original layout, and return its folder.
-
-    The key covers the settings and the code that draws: a changed generator draws anew.
-    """
-    from covidlib.data import phantoms
-
-    key = hashlib.sha256(repr((name, *astuple(settings))).encode())
-    home = Path(phantoms.__file__)
-    for source in sorted(home.parent.rglob("*.py")) if home.stem == "__init__" else [home]:
-        key.update(source.read_bytes())
-    target = cache_root() / "phantoms" / key.hexdigest()[:16] / name
-    return _once(target, lambda folder: phantoms.write(name, folder, settings))
 
 
 def _once(target: Path, build) -> Path:

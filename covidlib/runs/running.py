@@ -64,14 +64,21 @@ def run(
         parent = run(spec.init, store, root, **options)
     with store.lock(spec):
         found = store.get(spec)
+        if found is not None and found.phantom and not _saw(found, data):
+            store.discard(spec)  # the generator draws otherwise now, and can always draw again
+            found = None
         if found is not None:
             store.forget(spec)  # of a process that was killed between its record and this line
             return _same_data(found, data)
         return _train(spec, store, data, parent, profile, resources or Resources(), progress)
 
 
+def _saw(record: Record, data: TrainingData) -> bool:
+    return record.provenance["fingerprint"] == data.dataset.fingerprint
+
+
 def _same_data(record: Record, data: TrainingData) -> Record:
-    if record.provenance["fingerprint"] != data.dataset.fingerprint:
+    if not _saw(record, data):
         raise RunError(
             f"{record.key} was trained on other images of {data.dataset.name} than those found "
             f"now; use another store, or delete {record.folder} to train again"

@@ -53,6 +53,10 @@ class Store:
         """Delete the state of a run."""
         shutil.rmtree(self.root / ".working" / spec.key, ignore_errors=True)
 
+    def discard(self, spec: RunSpec) -> None:
+        """Delete a finished run; only drawn images, which can be drawn again, warrant it."""
+        shutil.rmtree(self.root / spec.key)
+
     def records(self) -> list[Record]:
         """Return every finished run, by key."""
         paths = sorted(self.root.glob(f"[!.]*/{RECORD}"))  # a draft's name starts with a dot
