@@ -1,0 +1,82 @@
+"""How sure a score is, and what it would be if the source knew nothing."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from covidlib.errors import DataError
+from covidlib.evaluation import Interval
+from covidlib.evaluation.resampling import draw
+from covidlib.transferability.inputs import as_labels
+
+Score = Callable[[np.ndarray, np.ndarray], float]
+
+
+def bootstrap(
+    score: Score,
+    inputs: ArrayLike,
+    targets: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    level: float = 0.95,
+    resamples: int = 500,
+    seed: int = 0,
+) -> Interval:
+    """Return a score with the basic bootstrap interval over target images.
+
+    Images are drawn with replacement within their class, whole groups at a time. Drawing an image
+    twice makes any score that is fitted to its own images look better, so resampled scores lie
+    above the value. The basic interval, 2 value - quantiles, takes that shift off instead of
+    adding it a second time, as the percentile interval would.
+
+    Args:
+        score: maps inputs and labels to a number.
+        inputs: source probabilities or features. Shape: (N, Z) or (N, D).
+        targets: Shape: (N,).
+        groups: who belongs together, patients. Shape: (N,).
+        level: coverage aimed at.
+        resamples, seed: how many draws, and from where.
+    """
+    values = np.asarray(inputs)
+    labels = as_labels(targets, len(values))
+    who = np.arange(len(labels)) if groups is None else np.asarray(groups)
+    times = draw(who, labels, resamples, np.random.default_rng([seed, resamples]))
+    value = float(score(values, labels))
+    found = np.array([score(*_repeated(values, labels, row)) for row in times])
+    low, high = 2 * value - np.quantile(found, [(1 + level) / 2, (1 - level) / 2])
+    return Interval(value, float(low), float(high), 1, len(labels))
+
+
+def _repeated(
+    values: np.ndarray, labels: np.ndarray, times: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    rows = np.repeat(np.arange(len(labels)), times)
+    return values[rows], labels[rows]
+
+
+def permuted(
+    score: Score, inputs: ArrayLike, targets: ArrayLike, *, permutations: int = 200, seed: int = 0
+) -> np.ndarray:
+    """Return the score with shuffled labels: the same source, but with nothing to tell.
+
+    A score fitted to its own images rewards a source for having many classes or features. The
+    mean of these values is that reward.
+
+    Args:
+        score, inputs, targets: see ``bootstrap``.
+        permutations: how many, at least 1.
+        seed: where they start from.
+
+    Returns:
+        Shape: (permutations,).
+
+    Raises:
+        DataError: no permutation is asked for.
+    """
+    if permutations < 1:
+        raise DataError(f"at least one permutation, not {permutations}")
+    values = np.asarray(inputs)
+    labels = as_labels(targets, len(values))
+    rng = np.random.default_rng([seed, permutations])
+    return np.array([score(values, rng.permutation(labels)) for _ in range(permutations)])

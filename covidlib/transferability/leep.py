@@ -1,0 +1,202 @@
+"""LEEP, NCE and their bounds (Nguyen et al. 2020; Tran et al. 2019; msatl eq. 7)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from covidlib.errors import DataError
+from covidlib.transferability.inputs import as_labels, as_probabilities, one_hot
+
+UNITS = {"nats": 1.0, "bits": float(np.log(2))}
+
+
+def joint(source_probs: ArrayLike, targets: ArrayLike) -> np.ndarray:
+    """Return the empirical joint distribution of target label and source class.
+
+    P(y, z) = mean over images of [y_i = y] theta(x_i)_z (Nguyen et al. 2020, sec. 3).
+
+    Args:
+        source_probs: posteriors theta of the source classes. Shape: (N, Z).
+        targets: labels. Shape: (N,).
+
+    Returns:
+        Entries at least 0, sum 1. Shape: (K, Z).
+    """
+    theta = as_probabilities(source_probs)
+    labels = as_labels(targets, len(theta))
+    return one_hot(labels).T @ theta / len(theta)
+
+
+def conditional(source_probs: ArrayLike, targets: ArrayLike) -> np.ndarray:
+    """Return P(y | z), columns that sum to 1.
+
+    A source class without mass says nothing about labels; its column is the label distribution,
+    and no score depends on it.
+
+    Returns:
+        Shape: (K, Z).
+    """
+    both = joint(source_probs, targets)
+    mass = both.sum(axis=0)
+    prior = np.broadcast_to(both.sum(axis=1, keepdims=True), both.shape)
+    return np.divide(both, mass, out=prior.copy(), where=mass > 0)
+
+
+def predictor(source_probs: ArrayLike, targets: ArrayLike) -> np.ndarray:
+    """Return the expected empirical predictor, p(y | x) = sum_z P(y | z) theta(x)_z.
+
+    The rows are in the order of ``source_probs``, the columns in the sorted order of the labels.
+
+    Returns:
+        Rows sum to 1. Shape: (N, K).
+    """
+    return as_probabilities(source_probs) @ conditional(source_probs, targets).T
+
+
+def leep(
+    source_probs: ArrayLike,
+    targets: ArrayLike,
+    *,
+    given: np.ndarray | None = None,
+    unit: str = "nats",
+) -> float:
+    """Score how well a source model's outputs predict new labels (Nguyen et al. 2020, eq. 2).
+
+    With P(y | z) from the scored images themselves, the sum of image i holds at least the share
+    that the image put there itself, so the score is finite: each term is at least
+    -log(N Z^2). With P(y | z) from other images it may be -inf.
+
+    Args:
+        source_probs: rows sum to 1. Shape: (N, Z).
+        targets: labels. Shape: (N,).
+        given: P(y | z) estimated elsewhere, see ``conditional``; from these images by default.
+            The labels must then be 0..K-1. Shape: (K, Z).
+        unit: "nats" or "bits".
+
+    Returns:
+        Mean log-likelihood, at most 0; at least minus the label entropy unless ``given``.
+
+    Raises:
+        DataError: arrays that do not fit, or an unknown unit.
+
+    >>> leep(np.eye(2), np.array([0, 1]))
+    0.0
+    >>> round(leep(np.full((4, 3), 1 / 3), np.array([0, 0, 0, 1])), 5)
+    -0.56234
+    """
+    theta = as_probabilities(source_probs)
+    labels = as_labels(targets, len(theta))
+    table = conditional(theta, labels)
+    if given is not None:
+        labels = np.asarray(targets)
+        table = np.asarray(given, dtype=np.float64)
+        if table.ndim != 2 or table.shape[1] != theta.shape[1] or labels.max() >= len(table):
+            raise DataError(f"P(y | z) of shape {table.shape} does not fit the images")
+    likelihood = np.einsum("nz,nz->n", theta, table[labels])
+    return _mean_log(likelihood) / _factor(unit)
+
+
+def _mean_log(likelihood: np.ndarray) -> float:
+    """Return the mean logarithm; -inf, without a warning, if one term is impossible."""
+    if (likelihood <= 0).any():
+        return float("-inf")
+    # A sum of rounded shares may exceed 1 by an ulp, and a score must not exceed 0.
+    return float(np.log(np.minimum(likelihood, 1.0)).mean())
+
+
+def _factor(unit: str) -> float:
+    if unit not in UNITS:
+        raise DataError(f"unknown unit {unit!r}, expected one of {list(UNITS)}")
+    return UNITS[unit]
+
+
+def entropy(shares: ArrayLike, unit: str = "nats") -> float:
+    """Return the entropy of a distribution, 0 log 0 = 0.
+
+    >>> entropy([0.5, 0.5], "bits")
+    1.0
+    """
+    p = np.asarray(shares, dtype=np.float64).ravel()
+    p = p[p > 0]
+    # Zero is returned as 0.0 and not as -0.0.
+    return float(-(p * np.log(p)).sum() / _factor(unit)) + 0.0
+
+
+def label_entropy(targets: ArrayLike, unit: str = "nats") -> float:
+    """Return H(Y) of the labels' own shares, at most log K."""
+    labels = as_labels(targets, len(np.asarray(targets)))
+    return entropy(np.bincount(labels) / len(labels), unit)
+
+
+def conditional_entropy(source_probs: ArrayLike, targets: ArrayLike, unit: str = "nats") -> float:
+    """Return H(Y | Z~), where Z~ is drawn from the source posterior of an image.
+
+    Args:
+        source_probs: Shape: (N, Z).
+        targets: Shape: (N,).
+        unit: "nats" or "bits".
+
+    Returns:
+        Between 0 and H(Y). Minus this is what LEEP is never below.
+    """
+    both = joint(source_probs, targets)
+    return max(0.0, entropy(both, unit) - entropy(both.sum(axis=0), unit))
+
+
+def nce(source_labels: ArrayLike, targets: ArrayLike, unit: str = "nats") -> float:
+    """Return the negative conditional entropy -H(Y | Z) (Tran et al. 2019).
+
+    Args:
+        source_labels: hard source classes, usually the argmax of the posterior. Shape: (N,).
+        targets: Shape: (N,).
+        unit: "nats" or "bits".
+
+    Returns:
+        Between -H(Y) and 0; equal to LEEP where the posterior is one-hot.
+    """
+    hard = as_labels(source_labels, len(np.asarray(source_labels)))
+    return -conditional_entropy(one_hot(hard), targets, unit) + 0.0
+
+
+def information_gain(source_probs: ArrayLike, targets: ArrayLike, unit: str = "nats") -> float:
+    """Return LEEP + H(Y): what the source's outputs add to knowing the class shares, at least 0."""
+    return max(0.0, leep(source_probs, targets, unit=unit) + label_entropy(targets, unit))
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """LEEP between its bounds, all in one unit: -H(Y) <= -H(Y | Z~) <= LEEP <= 0.
+
+    Args:
+        leep: the score.
+        soft: -H(Y | Z~).
+        prior: -H(Y).
+        nce: -H(Y | argmax), no bound, for comparison.
+        accuracy: share of images whose label the predictor finds most probable; ties count not.
+        unit: "nats" or "bits".
+    """
+
+    leep: float
+    soft: float
+    prior: float
+    nce: float
+    accuracy: float
+    unit: str
+
+
+def bounds(source_probs: ArrayLike, targets: ArrayLike, unit: str = "nats") -> Bounds:
+    """Return LEEP with its bounds and its hard relative."""
+    theta = as_probabilities(source_probs)
+    labels = as_labels(targets, len(theta))
+    chance = predictor(theta, labels)
+    own = chance[np.arange(len(labels)), labels]
+    others = np.where(one_hot(labels, chance.shape[1]) > 0, -1.0, chance).max(axis=1)
+    return Bounds(
+        leep(theta, labels, unit=unit),
+        -conditional_entropy(theta, labels, unit),
+        -label_entropy(labels, unit),
+        nce(theta.argmax(axis=1), labels, unit),
+        float((own > others).mean()),
+        unit,
+    )
