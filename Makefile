@@ -9,7 +9,7 @@ BUILD ?= _build
 PROFILE ?= smoke
 DATA ?= phantoms
 SEED ?= 0
-JOBS ?= 1
+JOBS ?= 0
 TORCH_INDEX ?=
 TESTS ?=
 
@@ -22,7 +22,7 @@ CHOICE := --build "$(BUILD)" --profile "$(PROFILE)" --data "$(DATA)" --seed "$(S
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
-	@echo "  variables   PROFILE=smoke|laptop|paper DATA=phantoms|FOLDER SEED=0 JOBS=1 ONLY=page"
+	@echo "  variables   PROFILE=smoke|laptop|paper DATA=phantoms|FOLDER SEED=0 JOBS=0 ONLY=page"
 	@echo "              VENV=.venv PYTHON=python3 BUILD=_build TORCH_INDEX=ADDRESS TESTS=..."
 
 install: $(INSTALLED) ## create the environment with the pinned versions

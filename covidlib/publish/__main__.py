@@ -23,7 +23,7 @@ Profile = Annotated[str, typer.Option(help=" | ".join(PROFILES))]
 Data = Annotated[str, typer.Option(help='"phantoms", or the folder of the data sets.')]
 Seed = Annotated[int, typer.Option(help="From 0.")]
 Only = Annotated[str, typer.Option(help="Part of a page's name; leave the others alone.")]
-Jobs = Annotated[int, typer.Option(min=1, help="Notebooks at a time.")]
+Jobs = Annotated[int, typer.Option(min=0, help="Notebooks at a time; 0 chooses.")]
 Force = Annotated[bool, typer.Option("--force", help="Execute even what has not changed.")]
 
 HERE, BUILT = Path("."), Path("_build")
@@ -43,7 +43,7 @@ def execute_command(
     data: Data = PHANTOMS,
     seed: Seed = 0,
     only: Only = "",
-    jobs: Jobs = 1,
+    jobs: Jobs = 0,
     force: Force = False,
 ) -> None:
     """Execute every notebook whose content or surroundings changed."""
@@ -87,7 +87,7 @@ def book_command(
     profile: Profile = "smoke",
     data: Data = PHANTOMS,
     seed: Seed = 0,
-    jobs: Jobs = 1,
+    jobs: Jobs = 0,
 ) -> None:
     """Pair, execute, stage, build, verify; say where to open the book."""
     started = time.perf_counter()

@@ -124,7 +124,7 @@ def execute(
     parameters: Parameters,
     *,
     only: str = "",
-    jobs: int = 1,
+    jobs: int = 0,
     force: bool = False,
     tell: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
@@ -134,7 +134,8 @@ def execute(
         places: the checkout.
         parameters: the same for all notebooks.
         only: part of a page's name; other notebooks are left alone.
-        jobs: notebooks at a time; more than one blurs the seconds that a page measures.
+        jobs: notebooks at a time; 0 means one, or in the "smoke" profile up to four, one a core.
+            More than one blurs the seconds that a page measures.
         force: execute even what has not changed.
         tell: called with each outcome as it comes.
 
@@ -145,7 +146,9 @@ def execute(
     if not scripts:
         raise PublishError(f"no notebook matches {only!r}" if only else "there are no notebooks")
     around = surroundings(places, parameters)
-    _prepare(places, jobs)
+    smoke = parameters.profile == "smoke"
+    jobs = min(jobs or (min(4, os.cpu_count() or 1) if smoke else 1), len(scripts))
+    _prepare(places, 1 if smoke else max(1, (os.cpu_count() or 1) // jobs))
     work = partial(_settle, places, parameters, around, force)
     outcomes = []
     if jobs == 1:
@@ -181,16 +184,20 @@ def _settle(
     return Outcome(name, seconds, problem=problem)
 
 
-def _prepare(places: Places, jobs: int) -> None:
-    """Give kernels a neutral surrounding: their own IPython profile, no bars, shared cores."""
+def _prepare(places: Places, threads: int) -> None:
+    """Give kernels a neutral surrounding: their own IPython profile, no bars, fair threads.
+
+    Threads that spin while they wait made small networks twenty times slower on a busy machine
+    with two cores; smoke runs have one thread, and so the same numbers whatever the machine.
+    """
     # Built here once, or the first page would carry matplotlib's note about its font cache.
     import matplotlib.font_manager  # noqa: F401
 
     os.environ["IPYTHONDIR"] = str((places.build / "ipython").resolve())
     os.environ["TQDM_DISABLE"] = "1"
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
-    if jobs > 1:
-        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
 
 
 def _name(places: Places, script: Path) -> str:
