@@ -82,10 +82,16 @@ def table(done: Runs, known: Runs) -> ComparisonTable:
             paper_values("msatl", 4, METRICS, **dict(row.cell)),
             known[row.label],
             done[row.label],
+            link=_link(known[row.label]),
         )
         for row in chosen.rows
     ]
     return comparison_table(lines, METRICS)
+
+
+def _link(records: Sequence[Record]) -> str | None:
+    """Return where the book keeps the first record of a row, seen from the page."""
+    return f"../../results/msatl/{records[0].key}/record.json" if records else None
 
 
 def predictions(runs: Runs) -> dict[str, list[pd.DataFrame]]:

@@ -19,8 +19,8 @@ BUILDER = "from jupyter_book.cli.main import main; main()"
 def stage(places: Places, parameters: Parameters) -> list[str]:
     """Fill the empty stage with prose, configuration, library sources and executed notebooks.
 
-    Nothing is executed or written in the checkout itself. Recorded results stay out: pages show
-    them, the book does not ship them.
+    Nothing is executed or written in the checkout itself. Recorded results travel with the book,
+    under ``results``, so that a reader can follow a number to its record and its predictions.
 
     Returns:
         The pages of the book, in order.
@@ -37,7 +37,9 @@ def stage(places: Places, parameters: Parameters) -> list[str]:
             shutil.copytree(source, places.stage / name, ignore=skip)
         elif source.is_file():
             shutil.copy2(source, places.stage / name)
-    shutil.rmtree(places.stage / "book" / "results", ignore_errors=True)
+    results = places.stage / "book" / "results"
+    if results.is_dir():
+        shutil.move(results, places.stage / "assets" / "results")
     for path in (places.root / "covidlib").rglob("*.py"):
         _copy(path, places.stage / path.relative_to(places.root))
     pages = places.pages

@@ -19,10 +19,13 @@ def test_stage_holds_the_executed_pages_and_no_trace_of_this_machine(built):
     assert sum(bool(cell.get("outputs")) for cell in notebook.cells) >= 4
 
 
-def test_recorded_results_are_not_shipped(copy):
-    (copy.root / "book" / "results" / "msatl").mkdir(parents=True)
+def test_recorded_results_travel_with_the_book(copy):
+    run = copy.root / "book" / "results" / "msatl" / "run"
+    run.mkdir(parents=True)
+    (run / "record.json").write_text("{}")
     stage(copy, Parameters())
     assert not (copy.stage / "book" / "results").exists()
+    assert (copy.stage / "assets" / "results" / "msatl" / "run" / "record.json").is_file()
     assert (copy.stage / "book" / "intro.md").is_file()
 
 
