@@ -4,6 +4,8 @@ Two kinds: those that read the source model's output (LEEP, NCE) and those that 
 All take arrays and return a number in which more is better. Computed in float64.
 """
 
+from functools import partial
+
 from covidlib.transferability.baselines import (
     linear_probe,
     neighbour_accuracy,
@@ -40,6 +42,7 @@ FROM_FEATURES = {
     "regularised H-score": regularised_h_score,
     "LogME": logme,
     "TransRate": transrate,
+    "TransRate, classes centred": partial(transrate, centre_classes=True),
     "GBC": gbc,
     "SFDA": sfda,
     "5 neighbours": neighbour_accuracy,

@@ -77,8 +77,9 @@ def linear_probe(
     if fewest < folds:
         raise DataError(f"a class has {fewest} images or groups, fewer than {folds} folds")
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    together = None if groups is None else who
     probabilities = np.empty((len(labels), labels.max() + 1))
-    for train, test in kind(folds, shuffle=True, random_state=seed).split(values, labels, who):
+    for train, test in kind(folds, shuffle=True, random_state=seed).split(values, labels, together):
         model = make_pipeline(
             StandardScaler(), LogisticRegression(C=1 / strength, max_iter=2000)
         ).fit(values[train], labels[train])
