@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+import covidlib  # noqa: F401 - before any test module imports torchvision by itself
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
