@@ -24,6 +24,7 @@ from tqdm import tqdm
 from covidlib.data.decoding import Problem, Window, read_mask, read_uint8, refuse
 from covidlib.data.table import Dataset
 from covidlib.errors import DataError
+from covidlib.files import sync
 from covidlib.paths import cache_root
 
 FORMAT = 1  # raise it when the same settings give other pixels
@@ -333,7 +334,7 @@ def _build(
         if folder.exists():
             os.rename(folder, f"{partial}-replaced")
         os.rename(partial, folder)
-        _sync(folder.parent)
+        sync(folder.parent)
     finally:
         for leftover in folder.parent.glob(f"{partial.name}*"):
             shutil.rmtree(leftover)
@@ -455,7 +456,7 @@ def _write_manifest(
     text = json.dumps(body, indent=1)
     (folder / "manifest.json").write_text(json.dumps({"sha256": _digest(text), "body": text}))
     for path in [*files, folder / "manifest.json", folder]:
-        _sync(path)
+        sync(path)
 
 
 def _read_manifest(folder: Path) -> dict | None:
@@ -473,15 +474,6 @@ def _describe(file: Path) -> dict[str, int | str]:
     with open(file, "rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
     return {"bytes": file.stat().st_size, "sha256": digest}
-
-
-def _sync(path: Path) -> None:
-    """Force a file or a folder's list of names to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _digest(text: str) -> str:

@@ -1,9 +1,6 @@
 """Open a data set by its name: under the data root, from a zip there, or drawn as phantoms."""
 
 import hashlib
-import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +9,7 @@ from covidlib.data.cards import CARDS
 from covidlib.data.layouts import read
 from covidlib.data.table import Dataset
 from covidlib.errors import DatasetMissing
+from covidlib.files import once
 from covidlib.paths import cache_root, data_root
 
 if TYPE_CHECKING:
@@ -102,24 +100,4 @@ def unpacked(archive: Path, card: Card) -> Path:
         key = hashlib.file_digest(file, "sha256").hexdigest()[:16]
     target = cache_root() / "unpacked" / f"{card.name}-{key}"
     limits = Limits(files=card.max_files, bytes=card.max_bytes)
-    return _once(target, lambda folder: extract(archive, folder, limits=limits, strip=1))
-
-
-def _once(target: Path, build) -> Path:
-    """Build a folder in a temporary sibling and rename it; whoever finishes first wins."""
-    if target.is_dir():
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
-        build(partial)
-        if not target.is_dir():
-            partial.chmod(0o755)
-            try:
-                os.rename(partial, target)
-            except OSError:
-                if not target.is_dir():  # not the other builder's work: a real failure
-                    raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return target
+    return once(target, lambda folder: extract(archive, folder, limits=limits, strip=1))

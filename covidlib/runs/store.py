@@ -9,6 +9,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from covidlib.errors import RunError
+from covidlib.files import sync
 from covidlib.paths import store_root
 from covidlib.runs.record import RECORD, WEIGHTS, Record
 from covidlib.runs.spec import RunSpec
@@ -84,15 +85,6 @@ def place(target: Path, write: Callable[[Path], None]) -> None:
         shutil.rmtree(draft, ignore_errors=True)
         raise
     sync(target.parent)
-
-
-def sync(path: Path) -> None:
-    """Make a file's or folder's content survive a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def publish(record: Record, results: Path, commit_clean: bool = True) -> Path:

@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from covidlib.errors import RunError
-from covidlib.runs.store import sync
+from covidlib.files import sync
 
 UNREADABLE = (
     OSError,

@@ -464,10 +464,10 @@ def test_phantoms_are_drawn_once_per_setting_and_read_like_the_original(monkeypa
         drawn.append((name, settings.seed))
         small_ct(folder)
 
-    monkeypatch.setattr(phantoms, "write", write, raising=False)
-    first = open_dataset("covid-ct", phantom=phantoms.PhantomSettings(seed=3))
-    again = open_dataset("covid-ct", phantom=phantoms.PhantomSettings(seed=3))
-    other = open_dataset("covid-ct", phantom=phantoms.PhantomSettings(seed=4))
+    monkeypatch.setattr(phantoms.writing, "write", write)
+    first = open_dataset("covid-ct", phantom=phantoms.PhantomSettings(images=21, seed=3))
+    again = open_dataset("covid-ct", phantom=phantoms.PhantomSettings(images=21, seed=3))
+    other = open_dataset("covid-ct", phantom=phantoms.PhantomSettings(images=21, seed=4))
     assert drawn == [("covid-ct", 3), ("covid-ct", 4)]
     assert first.phantom
     assert first.table.equals(again.table)
@@ -480,9 +480,9 @@ def test_phantoms_that_fail_leave_nothing(monkeypatch):
         small_ct(folder)
         raise DataError("half-way")
 
-    monkeypatch.setattr(phantoms, "write", write, raising=False)
-    settings = phantoms.PhantomSettings(seed=5)
+    monkeypatch.setattr(phantoms.writing, "write", write)
+    settings = phantoms.PhantomSettings(images=21, seed=5)
     for _ in range(2):
         with pytest.raises(DataError, match="half-way"):
             open_dataset("covid-ct", phantom=settings)
-    assert not [p for p in (cache_root() / "phantoms").rglob("*.png") if ".covid-ct." in str(p)]
+    assert not list((cache_root() / "phantoms").glob(".covid-ct-*"))

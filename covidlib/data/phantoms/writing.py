@@ -2,9 +2,6 @@
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +13,7 @@ from covidlib.data.phantoms.acquisition import MARKER_SIDE
 from covidlib.data.phantoms.rendering import MASKS, TRUTH, Plan, render
 from covidlib.data.phantoms.settings import LOBES, PhantomSettings
 from covidlib.errors import DataError
+from covidlib.files import once
 from covidlib.paths import cache_root
 
 PLANS: dict[str, Callable[[np.random.Generator, PhantomSettings], Plan]] = {
@@ -84,20 +82,7 @@ def materialise(name: str, settings: PhantomSettings | None = None) -> Path:
     key = json.dumps([name, asdict(settings), generator_digest()], sort_keys=True)
     home = cache_root() / "phantoms"
     target = home / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
-    if target.is_dir():
-        return target
-    home.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=home))
-    try:
-        write(name, draft, settings)
-        draft.chmod(0o755)
-        os.rename(draft, target)
-    except OSError:
-        if not target.is_dir():  # otherwise another process was faster: its folder is the same
-            raise
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return target
+    return once(target, lambda folder: write(name, folder, settings))
 
 
 def generator_digest() -> str:

@@ -1,0 +1,42 @@
+"""Files and folders that are there whole or not at all."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+
+def sync(path: Path) -> None:
+    """Make a file's content, or a folder's list of names, survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def once(target: Path, fill: Callable[[Path], object]) -> Path:
+    """Fill a folder in a hidden sibling and rename it, unless it is there already.
+
+    Two processes may call at once: both fill, one wins, both get the same folder. A killed process
+    leaves a hidden sibling and no half folder.
+
+    Args:
+        target: the folder; made with its parents.
+        fill: writes into the folder that it is given.
+    """
+    if target.is_dir():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        fill(draft)
+        draft.chmod(0o755)
+        draft.rename(target)
+    except OSError:
+        if not target.is_dir():  # otherwise another process was faster
+            raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return target
