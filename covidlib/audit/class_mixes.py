@@ -1,6 +1,7 @@
 """Which accuracy, F1 and specificity can go with a mean recall, given the class sizes (magsd)."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -140,6 +141,11 @@ def spc_readings(dataset: str = "B", seed: int = 0) -> pd.DataFrame:
         negative_value the range ``_low``, ``_high`` and ``_off`` (distance of SPC from the range,
         points; NaN where no matrix fits).
     """
+    return _spc_readings(dataset, seed).copy()
+
+
+@cache
+def _spc_readings(dataset: str, seed: int) -> pd.DataFrame:
     rows, sizes, found = distinct_rows(), class_sizes(dataset), {}
     for row in rows[rows["dataset"] == dataset].itertuples():
         rng = np.random.default_rng([seed, len(found)])

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from covidlib.audit.class_mixes import class_sizes, spc_readings
-from covidlib.audit.configurations import MODELS, STAGES, VARIANTS, configurations, set_sizes
+from covidlib.audit.configurations import MODELS, SSL, STAGES, VARIANTS, configurations, set_sizes
 from covidlib.audit.f1_cap import f1_cap, f1_table
 from covidlib.audit.grim import possible
 from covidlib.audit.leep_bound import leep_bounds, leep_rows
@@ -42,7 +42,7 @@ def grim_dots(ax: Axes) -> Axes:
     ):
         keep = keep.to_numpy()
         ax.scatter(accuracy[keep], heights[keep], color=colour, marker=mark, s=34, label=label)
-    titles = [f"{STAGES[stages]} {ssl}".strip() for stages, ssl in groups]
+    titles = [f"{STAGES[stages]}{SSL[ssl]}" for stages, ssl in groups]
     ax.set_yticks(range(len(groups)), titles)
     ax.invert_yaxis()
     ax.set(xlim=(first, last), xlabel=f"accuracy, percent; lines: k of {images} images")

@@ -1,5 +1,7 @@
 """The distinct result rows of magsd Tables 3 to 8."""
 
+from functools import cache
+
 import pandas as pd
 
 from covidlib.published import published
@@ -26,6 +28,11 @@ def all_rows() -> pd.DataFrame:
         Columns table, dataset, name, variant, then acc, sen, spc, f1 (percent) and the standard
         deviations acc_std, sen_std, spc_std, f1_std.
     """
+    return _all_rows().copy()
+
+
+@cache
+def _all_rows() -> pd.DataFrame:
     rows = []
     for table in TABLES:
         groups = published("magsd", table).groupby(["model", "variant", "dataset"], sort=False)

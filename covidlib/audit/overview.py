@@ -82,7 +82,7 @@ def _magsd() -> list[Check]:
         ),
         Check("magsd", "proposed row is the same everywhere", "Tables 3-8", repeated, equal, "6"),
         _verdicts("magsd", "number in a sentence is that of the table", "sec. 4.4.1", own, "3"),
-    ]
+    ]  # fmt: skip
 
 
 def _manet() -> list[Check]:
@@ -92,7 +92,8 @@ def _manet() -> list[Check]:
     single = grim(trials, images, (1,))[1]
     overall = averages.overall_iou()["verdict"].head(1)
     return [
-        Check("manet", f"accuracy is k of {images}", "Table 2", len(single), int(single.sum()), "1"),
+        Check("manet", f"accuracy is k of {images}", "Table 2", len(single), int(single.sum()),
+              "1"),
         _verdicts("manet", "average of three trials", "Table 2",
                   averages.trial_averages()["verdict"], "5"),
         _verdicts("manet", "overall IoU is the mean over images", "sec. 4.1", overall, "5"),

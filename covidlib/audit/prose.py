@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 
 import pandas as pd
 
@@ -155,6 +156,11 @@ def prose() -> pd.DataFrame:
         (printed minus computed, float), improvements (what the improvement cells give, text),
         verdict.
     """
+    return _prose().copy()
+
+
+@cache
+def _prose() -> pd.DataFrame:
     rows = {}
     everything = claims()
     for _, claim in everything[everything["id"].str.contains("-P")].iterrows():

@@ -113,8 +113,8 @@ def ablations() -> pd.DataFrame:
     Returns:
         Columns table, dataset, metric, arm, margin (proposed minus arm, points), proposed_std,
         arm_std, within_smaller and within_larger (|margin| below the smaller or the larger of the
-        two), t (independent arms, no allowance for shared training images), correlation (needed, with
-        that allowance) and plain_correlation (needed, without).
+        two), t (independent arms, no allowance for shared training images), correlation (needed,
+        with that allowance) and plain_correlation (needed, without).
     """
     rows = all_rows()
     found = []
