@@ -45,7 +45,7 @@ pages: $(INSTALLED) ## execute only some notebooks: make pages ONLY=msatl/data
 	@$(RUN) execute $(CHOICE) --jobs $(JOBS) --only "$(ONLY)"
 
 test: $(INSTALLED) ## run every test
-	@"$(IN)python" -m pytest -n 2 $(TESTS)
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} "$(IN)python" -m pytest -n 2 $(TESTS)
 
 pair: $(INSTALLED) ## write every notebook from its script
 	@$(RUN) pair
