@@ -173,7 +173,8 @@ class Bounds:
         soft: -H(Y | Z~).
         prior: -H(Y).
         nce: -H(Y | argmax), no bound, for comparison.
-        accuracy: share of images whose label the predictor finds most probable; ties count not.
+        accuracy: share of images whose label the predictor finds most probable; of labels that
+            tie, each counts its share.
         unit: "nats" or "bits".
     """
 
@@ -190,13 +191,13 @@ def bounds(source_probs: ArrayLike, targets: ArrayLike, unit: str = "nats") -> B
     theta = as_probabilities(source_probs)
     labels = as_labels(targets, len(theta))
     chance = predictor(theta, labels)
-    own = chance[np.arange(len(labels)), labels]
-    others = np.where(one_hot(labels, chance.shape[1]) > 0, -1.0, chance).max(axis=1)
+    best = chance >= chance.max(axis=1, keepdims=True) - 1e-12  # equal up to rounding
+    hits = best[np.arange(len(labels)), labels] / best.sum(axis=1)
     return Bounds(
         leep(theta, labels, unit=unit),
         -conditional_entropy(theta, labels, unit),
         -label_entropy(labels, unit),
         nce(theta.argmax(axis=1), labels, unit),
-        float((own > others).mean()),
+        float(hits.mean()),
         unit,
     )

@@ -1,8 +1,8 @@
 """Does a score put models in the order of their performance?"""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from itertools import permutations
-from math import factorial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -46,6 +46,7 @@ def _pair(scores: ArrayLike, performance: ArrayLike) -> tuple[np.ndarray, np.nda
     return x, y
 
 
+@cache
 def chance_tau(models: int) -> np.ndarray:
     """Return the weighted tau of every order of up to 7 models: what luck alone gives.
 
@@ -58,9 +59,9 @@ def chance_tau(models: int) -> np.ndarray:
     if not 3 <= models <= 7:
         raise DataError(f"3 to 7 models, not {models}")
     truth = np.arange(models)
-    found = [weighted_tau(order, truth) for order in permutations(range(models))]
-    assert len(found) == factorial(models)
-    return np.sort(found)
+    found = np.sort([weighted_tau(order, truth) for order in permutations(range(models))])
+    found.flags.writeable = False  # shared by all callers
+    return found
 
 
 def compare(

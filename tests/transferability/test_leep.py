@@ -190,9 +190,9 @@ def test_a_table_from_other_images_may_fall_below_every_bound():
     assert leep(np.eye(2)[labels], labels, given=np.eye(2)[::-1]) == -math.inf
 
 
-def test_accuracy_counts_no_ties():
-    flat = bounds(np.full((4, 2), 0.5), np.array([0, 1, 0, 1]))
-    assert flat.accuracy == 0
+def test_accuracy_shares_out_ties():
+    assert bounds(np.full((4, 2), 0.5), np.array([0, 1, 0, 1])).accuracy == 0.5
+    assert bounds(np.full((6, 7), 1 / 7), np.array([0, 1, 2] * 2)).accuracy == pytest.approx(1 / 3)
     labels = np.array([0, 1, 1])
     assert bounds(np.eye(2)[labels], labels).accuracy == 1
     uneven = bounds(np.full((4, 2), 0.5), np.array([0, 1, 1, 1]))
