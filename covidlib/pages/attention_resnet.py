@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from ipywidgets import VBox
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -14,6 +13,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from covidlib.book import Page
+from covidlib.figures import image_grid, overlay
 from covidlib.models.attention_resnet import PLACEMENTS, AttentionResNet, AttentionResNetSettings
 from covidlib.plans.msatl import NAMES
 from covidlib.runs.running import load, run
@@ -23,8 +23,6 @@ from covidlib.training.data import training_data
 from covidlib.training.method import prepare
 from covidlib.training.supervised import Supervised
 from covidlib.widgets import browser
-
-MAP_COLOURS = "magma"
 
 
 def insertion_difference(depth: int, size: int) -> float:
@@ -121,9 +119,15 @@ def mean_maps(method: Supervised, chosen: Slice) -> dict[str, np.ndarray]:
 
 def draw_mean_maps(axes: Sequence[Axes], chosen: Slice, maps: dict[str, np.ndarray]) -> None:
     """Draw the slice, then one map per layer over it."""
-    _slice(axes[0], chosen, "slice")
+    image_grid(axes[0], [chosen.image], columns=1, limits=(0, 1)).set_title("slice", fontsize=10)
     for ax, (name, values) in zip(axes[1:], maps.items(), strict=True):
         _overlay(ax, chosen, values, f"{name}, {values.shape[0]}×{values.shape[1]}")
+
+
+def largest_weight(method: Supervised, chosen: Slice, layer: str) -> float:
+    """Return the largest weight that a query gives to one position, averaged over queries."""
+    weights = method.network.eval().attention_maps(chosen.inputs)[layer][0]
+    return float(weights.flatten(2).amax(2).mean())
 
 
 def query_positions(side: int) -> list[tuple[int, int]]:
@@ -160,21 +164,13 @@ def query_browser(method: Supervised, chosen: Slice, layer: str) -> VBox:
     return browser(frames, "position")
 
 
-def _slice(ax: Axes, chosen: Slice, title: str) -> None:
-    ax.imshow(chosen.image, cmap="gray", vmin=0, vmax=1)
-    ax.set_title(title, fontsize=10)
-    ax.axis("off")
-
-
 def _overlay(ax: Axes, chosen: Slice, values: np.ndarray, title: str) -> None:
-    """Draw a map over the slice, from 0 to the map's own largest weight."""
-    _slice(ax, chosen, title)
-    size = chosen.image.shape
-    enlarged = F.interpolate(torch.from_numpy(values)[None, None], size=size, mode="nearest")[0, 0]
-    ax.imshow(enlarged, cmap=MAP_COLOURS, vmin=0, vmax=values.max(), alpha=0.55)
+    """Draw a map over the slice, from 0 (clear) to the map's own largest weight."""
+    overlay(ax, chosen.image, values, limits=(0, float(values.max())))
+    ax.set_title(title, fontsize=10)
 
 
 def _cross(ax: Axes, chosen: Slice, place: tuple[int, int], side: int) -> None:
     step = chosen.image.shape[0] / side
-    x, y = (place[1] + 0.5) * step - 0.5, (place[0] + 0.5) * step - 0.5
+    x, y = (place[1] + 0.5) * step, (place[0] + 0.5) * step
     ax.plot(x, y, "+", color="cyan", markersize=12, markeredgewidth=2)

@@ -91,6 +91,7 @@ costs.round(2)
 # ## What a trained network looks at
 #
 # The maps below come from the network with five layers, trained without transfer on the page [](without_transfer.ipynb); both pages share that run.
+# Equation 1 does not divide $K^\top Q$ by anything, so its softmax easily settles on a few places: here a query of the first res3 layer gives {glue:text}`largest:.0%` of its weight to a single position, on average.
 # Averaged over all query positions, a map says how much each place is used by the rest of the image.
 # The paper shows this average for the res5 layer and compares it with Grad-CAM (section 6.8).
 
@@ -100,11 +101,14 @@ spec = next(s for s in chosen.specs if s.network.slug == "r50-attn5")
 trained = parts.trained(spec, page)
 slice_ = parts.positive_slice(trained)
 maps = parts.mean_maps(trained, slice_)
+page.glue("largest", parts.largest_weight(trained, slice_, "res3.0"))
 
 # %% mystnb={"figure": {"name": "fig-msatl-maps", "caption": "Mean attention of the five layers on one slice with COVID-19, from res3 (fine grid) to res5 (coarse grid). Bright: used by many positions."}} tags=["hide-input"]
 with figures.style():
     fig, axes = plt.subplots(1, 6, figsize=(11, 2.5))
     parts.draw_mean_maps(axes, slice_, maps)
+    if page.phantom:
+        figures.phantom_stamp(fig)
 
 # %% [markdown]
 # ### Ask one position
@@ -122,6 +126,8 @@ parts.query_browser(trained, slice_, layer="res3.0")
 with figures.style():
     fig, axes = plt.subplots(3, 3, figsize=(7.5, 7.8))
     parts.draw_queries(axes.ravel(), trained, slice_, layer="res3.0")
+    if page.phantom:
+        figures.phantom_stamp(fig)
 
 # %% [markdown]
 # ## Limits, and where to go next
