@@ -14,7 +14,7 @@
 # ```{admonition} In short
 # Of {glue:text}`checked` checks, {glue:text}`consistent` come out consistent; nearly all others belong to four groups, each of which one unstated convention would explain.
 # {glue:text}`grim_off` of {glue:text}`grim_all` accuracies of msatl cannot be one run on its test set, {glue:text}`cap_either` of its F1 scores are above what their accuracy allows in one run, and its LEEP scores are possible in base 2 but not as natural logarithms.
-# The "specificity" of magsd is another score, by all that can be computed from its tables.
+# On its two-class set, the "specificity" of magsd behaves as a precision, not as a specificity.
 # No margin over another self-supervision in msatl, and none of mask attention in manet, stands out from noise; in magsd, {glue:text}`folds_large` of {glue:text}`folds` margins are below the standard deviation of an arm.
 # ```
 #
@@ -28,6 +28,7 @@ seed = 0
 
 # %% tags=["hide-input"]
 import matplotlib.pyplot as plt
+from IPython.display import display
 
 from covidlib import book, figures
 from covidlib.audit import drawing, sentences
@@ -141,7 +142,8 @@ parts.averages_table()
 # **Arithmetic, set A.** With two classes, ACC lies between SEN and SPC if these are the two recalls; in {glue:text}`outside` rows it does not, and the weight of SEN in ACC runs from {glue:text}`weight_low:.2f` to {glue:text}`weight_high:.2f` where it should be one class's share.
 # F1 is the harmonic mean of SEN and SPC within {glue:text}`gap_a:.2f` points in every row, as it would be if SPC were a precision (B: {glue:text}`gap_b:.1f`, C: {glue:text}`gap_c:.1f` on average).
 # Read SEN as the mean recall, and F1 becomes the macro F1 and SPC the macro precision.
-# **Set B.** Macro precision is, with two classes, the macro mean of TN / (TN + FN); with three it is not, and there this score, too, fits SPC in more rows than specificity does.
+# **Set B.** Macro precision is, with two classes, the macro mean of TN / (TN + FN); with three it is not, and there TN / (TN + FN) goes with SPC in every row that can be tested and specificity in two of three.
+# That is a hint and no proof, since the ranges of the first are wider.
 # Set C cannot tell.
 #
 # **Harmless causes.** Two arguments in the wrong order: exchange labels and predictions, and TN / (TN + FP) becomes TN / (TN + FN).
@@ -178,10 +180,7 @@ with figures.style():
     drawing.image_margins(ax)
 
 # %% tags=["table", "hide-input"]
-parts.noise_table()
-
-# %% tags=["table", "hide-input"]
-parts.trials_table()
+display(parts.noise_table(), parts.trials_table())
 
 # %% [markdown]
 # ## Limits, and where to go next
