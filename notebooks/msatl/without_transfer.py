@@ -109,7 +109,7 @@ for name, value in parts.sentences(table, known, floors).items():
 #
 # The recorded runs use small images and few epochs, so a verdict of *below* says that this budget does not reach the paper's numbers, not that no budget does.
 # One run cannot show how much the seed matters; the row with several runs can.
-# The paper's rows are means of an unknown number of runs, and 24 of its 36 accuracies on this test set cannot come from a single one.
+# The paper does not say how many runs are behind a row, and most of its accuracies cannot come from a single run on these test images; [the audit](../across/audit.ipynb) counts them.
 #
 # The command for the paper's own settings, on a machine with a GPU, is in the [deviations](../../book/deviations.md).
 # Back to [the data](data.ipynb) or to [the layer](attention_resnet.ipynb).
