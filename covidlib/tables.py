@@ -12,7 +12,7 @@ from pandas.io.formats.style import Styler
 from covidlib.errors import DataError
 from covidlib.evaluation import METRICS, Interval
 from covidlib.published import PaperValue
-from covidlib.verdicts import NOT_TESTABLE, VERDICTS, Measured, Run, measure, verdict
+from covidlib.verdicts import EXACT, NOT_TESTABLE, VERDICTS, Measured, Run, measure, verdict
 
 COLUMNS = ("paper", "recorded", "this run", "verdict")
 NOTHING = "–"
@@ -80,9 +80,11 @@ class ComparisonTable:
         frame: index (row, metric); columns paper (PaperValue or None), recorded and this run
             (Interval or None), verdict ("" where the paper prints nothing), profile (of the
             recorded runs), phantom (whether this run saw drawn images), link (or None).
+        note: what the reader has to know about the numbers.
     """
 
     frame: pd.DataFrame
+    note: str = NOTE
 
     def text(self) -> pd.DataFrame:
         """Return the four columns as plain text."""
@@ -102,7 +104,7 @@ class ComparisonTable:
         cells = [_cells(row) for _, row in self.frame.iterrows()]
         shown = pd.DataFrame(cells, index=self.frame.index, columns=list(COLUMNS))
         digest = hashlib.sha256(repr(cells).encode()).hexdigest()[:10]
-        caption = NOTE + (PHANTOM_NOTE if self.frame["phantom"].any() else "")
+        caption = self.note + (PHANTOM_NOTE if self.frame["phantom"].any() else "")
         return (
             Styler(shown, uuid=digest, cell_ids=False)
             .format_index(escape="html", axis=0)
@@ -124,17 +126,19 @@ def comparison_table(
     rows: Sequence[Row],
     metrics: Sequence[str] = ("accuracy", "f1", "auc"),
     split: str = "test",
+    note: str = NOTE,
     **options: int,
 ) -> ComparisonTable:
     """Set paper, records and this run side by side, each number with interval and verdict.
 
     Records of the "smoke" profile or of phantoms are not shown as recorded and never earn a
-    verdict.
+    verdict. Exact numbers of this run earn one; see ``covidlib.verdicts.exact``.
 
     Args:
         rows: one per model, in order.
         metrics: names of ``covidlib.evaluation.METRICS``, or of what the rows have measured.
         split: which rows of the predictions count.
+        note: replaces the table's note on shares and intervals.
         **options: ``resamples`` and ``seed`` of the bootstrap.
 
     Raises:
@@ -155,7 +159,7 @@ def comparison_table(
         [(name, title[m]) for name in names for m in metrics], names=["model", "metric"]
     )
     columns = ["paper", "recorded", "this run", "verdict", "profile", "phantom", "link"]
-    return ComparisonTable(pd.DataFrame(lines, index=index, columns=columns, dtype=object))
+    return ComparisonTable(pd.DataFrame(lines, index=index, columns=columns, dtype=object), note)
 
 
 def _measured(
@@ -170,11 +174,14 @@ def _line(row: Row, metric: str, recorded: Measured | None, this_run: Measured |
     counted = recorded is not None and recorded.counts
     ours = recorded.intervals.get(metric) if counted else None
     printed = row.paper.get(metric)
+    judged = (ours, counted)
+    if this_run is not None and this_run.exact:
+        judged = (this_run.intervals.get(metric), True)
     return {
         "paper": printed,
         "recorded": ours,
         "this run": this_run.intervals.get(metric) if this_run else None,
-        "verdict": "" if printed is None else verdict(printed, ours, counted),
+        "verdict": "" if printed is None else verdict(printed, *judged),
         "profile": recorded.profile if counted else "",
         "phantom": this_run is not None and this_run.phantom,
         "link": row.link if counted else None,
@@ -193,6 +200,8 @@ def format_interval(interval: Interval | None) -> str:
         return NOTHING
     if np.isnan(interval.value):
         return f"undefined: {interval.reason}"
+    if interval.reason == EXACT:
+        return f"{interval.value:.3f}"
     bounds = f" [{interval.low:.2f}, {interval.high:.2f}]"
     shown = "" if np.isnan([interval.low, interval.high]).any() else bounds
     return f"{interval.value:.3f}{shown} (n={interval.runs})"

@@ -16,6 +16,7 @@ from covidlib.published import PaperValue
 REPRODUCED, BELOW, ABOVE = "reproduced", "below", "above"
 NOT_TESTABLE = "not testable here"
 VERDICTS = (REPRODUCED, BELOW, ABOVE, NOT_TESTABLE)
+EXACT = "exact"
 COUNTING_PROFILES = ("laptop", "paper")
 
 
@@ -90,9 +91,26 @@ class Measured:
         return any(p.get("phantom") is not False for p in self.provenance)
 
     @property
+    def exact(self) -> bool:
+        """Whether the numbers follow from definitions, whatever the images; see ``exact``."""
+        return bool(self.provenance) and all(p.get("profile") == EXACT for p in self.provenance)
+
+    @property
     def profile(self) -> str:
         """The profile of the runs."""
         return ", ".join(sorted({str(p.get("profile", "unknown")) for p in self.provenance}))
+
+
+def exact(values: Mapping[str, float]) -> Measured:
+    """Take numbers that no image, no training and no chance has a part in, such as parameters.
+
+    They earn a verdict without a record, and their interval is a point.
+    """
+    points = {
+        name: Interval(value, value, value, runs=1, images=0, reason=EXACT)
+        for name, value in values.items()
+    }
+    return Measured(points, ({"phantom": False, "profile": EXACT},))
 
 
 def measure(

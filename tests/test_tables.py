@@ -7,7 +7,7 @@ from covidlib.errors import DataError
 from covidlib.evaluation import Interval, intervals
 from covidlib.published import paper_values
 from covidlib.tables import Row, comparison_table, format_interval, verdict_counts
-from covidlib.verdicts import Measured, Result, measure_difference
+from covidlib.verdicts import Measured, Result, exact, measure_difference
 
 REAL = {"phantom": False, "profile": "laptop"}
 DRAWN = {"phantom": True, "profile": "smoke"}
@@ -139,3 +139,18 @@ def test_formats():
     assert format_interval(Interval(0.5, nan, nan, 1, 10, reason="few")) == "0.500 (n=1)"
     assert format_interval(Interval(-0.9, -1.0, -0.8, 1, 10)) == "-0.900 [-1.00, -0.80] (n=1)"
     assert format_interval(None) == "–"
+
+
+def test_exact_numbers_are_judged_without_a_record():
+    flops = paper_values("manet", 3, ["params", "flops", "running_time"], model="resnet34")
+    rows = [
+        Row("same", flops, this_run=exact({"params": 21.280965, "flops": 18766.7551})),
+        Row("more", flops, this_run=exact({"params": 21.2851, "flops": 18766.7549})),
+    ]
+    table = comparison_table(rows, ("params", "flops", "running_time"), note="Counted.")
+    assert table.frame["verdict"].tolist() == [
+        "reproduced", "reproduced", "not testable here", "above", "below", "not testable here",
+    ]  # fmt: skip
+    assert table.text().loc[("same", "params")].tolist() == ["21.28", "–", "21.281", "reproduced"]
+    assert "Counted." in table._repr_html_()
+    assert not table.frame["phantom"].any()
