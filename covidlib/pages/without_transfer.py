@@ -6,6 +6,7 @@ from itertools import combinations
 import pandas as pd
 
 from covidlib.book import Page
+from covidlib.errors import CovidlibError
 from covidlib.evaluation import intervals
 from covidlib.evaluation.comparisons import compare_auc, compare_errors, holm
 from covidlib.plans import Plan, plan
@@ -135,6 +136,11 @@ def sentences(found: ComparisonTable, known: Runs, floors: Runs) -> dict[str, fl
     """Return the numbers of the page's sentences."""
     areas = found.frame.xs("AUC", level="metric")
     ours = [interval.value for interval in areas["recorded"] if interval is not None]
+    if not ours:
+        raise CovidlibError(
+            "book/results/msatl holds no run of these networks; record some with "
+            f"`covidlib run {NAME} --profile laptop --data FOLDER --record`"
+        )
     printed = [value.value for value in areas["paper"]]
     verdicts = verdict_counts(found)
     floor = intervals(floors["grey statistics"], ["auc"], resamples=200)["auc"]
