@@ -1,0 +1,132 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+# %% [markdown]
+# # What attention costs
+#
+# What do mask attention and CBAM cost in parameters, in operations and in time?
+# This page reproduces Table 3 of {cite}`xu2021manet` (section 4.2), and finds out from it what the paper does not say about its networks.
+#
+# ```{admonition} In short
+# {glue:text}`reproduced` of {glue:text}`counts` counts come out to the digit that the paper prints.
+# They do so under one set of rules only, and thereby tell the input (1×512×512), the width of CBAM (16) and which maps are pooled.
+# The printed FLOPs of mask attention leave out its products: in ResNet50 these are {glue:text}`products:.1f` M multiplications, against {glue:text}`map_pools:.2f` M operations that are counted; together still {glue:text}`overhead:.2f` % of the network.
+# A training step took {glue:text}`time_mask:+.1f` % longer with mask attention and {glue:text}`time_cbam:+.1f` % with CBAM (ResNet50, recorded on a CPU).
+# ```
+
+# %% tags=["parameters"]
+profile = "smoke"  # "smoke": seconds on a CPU · "laptop": minutes · "paper": a GPU
+data = "phantoms"  # "phantoms": drawn images · or the folder that holds the data sets
+seed = 0
+
+# %% tags=["hide-input"]
+from covidlib import book, overheads
+from covidlib.pages import cost as parts
+
+page = book.start(profile, data, seed)
+
+# %% [markdown]
+# No image enters this page: a network's size does not depend on what it sees.
+# So this run is as good as a record, and its counts are judged directly.
+#
+# ## Table 3
+
+# %% mystnb={"figure": {"name": "tab-manet-table3", "caption": "Table 3 of the paper. Parameters and FLOPs are exact and compared digit by digit; running times belong to the authors' four GPUs and are not testable here."}}
+costs = parts.count_all()
+table = parts.table_3(costs)
+right, counted = parts.reproduced(table)
+page.glue("reproduced", right)
+page.glue("counts", counted)
+table
+
+# %% [markdown]
+# ## How the numbers come about
+#
+# The networks are built without memory for their weights and called once, while torch's own counter adds up convolutions and linear layers.
+# One multiply-add is one operation, so "FLOPs" here are half of what the word says.
+# Torch leaves out batch norms, biases and pools; the paper's numbers hold them, by these rules:
+#
+# ```{literalinclude} ../../covidlib/models/cost.py
+# :start-at: "Rule = Callable"
+# :end-before: "@contextmanager"
+# ```
+#
+# Neither torch nor the paper counts activations, maximum pools, sums or products of two tensors.
+# The mean pools inside Inception are called as functions and are not counted either, whereas a global pool costs a surprising $k^2 + 1$ per output.
+
+# %% mystnb={"figure": {"name": "tab-manet-parts", "caption": "What the FLOPs of the ten networks consist of, in millions, for an image of 1×512×512. Map pools are all that mask attention adds."}}
+shares = parts.parts(costs)
+shares.round(2)
+
+# %% [markdown]
+# ## What Table 3 gives away
+#
+# The paper does not say how large its images are, nor whether they have one channel or three.
+# Only one combination fits:
+
+# %% mystnb={"figure": {"name": "tab-manet-inputs", "caption": "Plain ResNet50 for other images, beside the printed 23.51 M parameters and 21058.83 M FLOPs."}}
+parts.other_inputs()
+
+# %% [markdown]
+# The same holds for CBAM, whose perceptron could be narrower or wider:
+
+# %% mystnb={"figure": {"name": "tab-manet-reductions", "caption": "ResNet50 with CBAM of three widths, beside the printed 26.03 M parameters and 21099.81 M FLOPs."}}
+parts.other_reductions()
+
+# %% [markdown]
+# And for mask attention itself, where the last printed digit decides three questions that the text leaves open.
+# The map of a strided shortcut is not pooled; a 1×7 and a 7×1 convolution in a row share one pooling, which gives the same map; and where two branches of an Inception module see equally far, the map follows the two 3×3 convolutions.
+
+# %% mystnb={"figure": {"name": "tab-manet-readings", "caption": "FLOPs, in millions, if mask attention were read otherwise. Each reading changes the last digit, and only ours has the paper's."}}
+parts.other_maps()
+
+# %% [markdown]
+# ## What the table does not count
+#
+# Every product of equation 1 multiplies all channels, and Table 3 counts none of these multiplications.
+# They are many more than the elements of the pooled maps, and still few beside the convolutions.
+# So the claims hold that mask attention adds no parameters (`manet-Q08`) and only trivial FLOPs (`manet-Q09`), although the printed differences are not what it really costs.
+
+# %%
+mask, plain = costs["resnet50", "mask"], costs["resnet50", "none"]
+page.glue("products", mask.products / 1e6)
+page.glue("map_pools", mask.map_pools / 1e6)
+page.glue("overhead", 100 * (mask.products + mask.map_pools) / plain.operations)
+cbam = costs["resnet50", "cbam"]
+page.glue("cbam_parameters", 100 * (cbam.parameters / plain.parameters - 1))
+page.glue("cbam_operations", 100 * (cbam.operations / plain.operations - 1))
+
+# %% [markdown]
+# CBAM adds {glue:text}`cbam_parameters:.1f` % parameters and {glue:text}`cbam_operations:.2f` % FLOPs to ResNet50.
+# "Computationally expensive and often over-parameterised" (claim `manet-Q19`) is true of its time more than of either count, as the next table shows.
+#
+# ## Time
+#
+# The paper gives hours for whole trainings on four GPUs, with reading and validation in them.
+# What can be compared is how much longer one training step takes.
+# The networks take turns, so that all see the same load of the machine, and every round gives one ratio.
+
+# %% mystnb={"figure": {"name": "tab-manet-time", "caption": "Longer training steps by attention: the paper's increase in running time, and the median over rounds with its quartiles, recorded and in this run (few rounds on very small images)."}}
+recorded = overheads.read(page.recorded / "manet" / "cost")
+found = overheads.measure(*parts.TIMING[page.profile], backbones=["resnet50"])
+parts.overhead_table(recorded, found)
+
+# %% tags=["hide-input"]
+page.glue("time_mask", recorded.increase(("resnet50", "mask"))[1])
+page.glue("time_cbam", recorded.increase(("resnet50", "cbam"))[1])
+page.glue("time_size", recorded.size)
+page.glue("time_batch", recorded.batch)
+page.glue("time_device", recorded.provenance["hardware"])
+
+# %% [markdown]
+# ## Limits, and where to go next
+#
+# The recorded times are of {glue:text}`time_batch` images of {glue:text}`time_size` pixels on one thread of a CPU ({glue:text}`time_device`) that had other work to do; a GPU, which waits for memory rather than for arithmetic, may well find products dearer than this.
+# `python -m covidlib.overheads book/results/manet/cost` measures all ten networks at the paper's size.
+# That our rules give all printed digits makes them likely, not certain: other rules might agree as well.
+#
+# Next: the page on heatmaps asks whether mask attention moves a classifier's attention into the lungs.
