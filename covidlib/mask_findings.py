@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from io import StringIO
 from pathlib import Path
 
@@ -20,7 +21,6 @@ from covidlib.models.cxr_classifiers import CxrClassifierSettings
 from covidlib.models.mask_attention import MaskAttention
 from covidlib.models.mask_pooling import BORDERS, pool
 
-FILE = "maps.json"
 STOPS = {
     "stem": "conv1", "pool": "maxpool", "layer 1": "layer1.2.add", "layer 2": "layer2.3.add",
     "layer 3": "layer3.5.add", "layer 4": "layer4.2.add",
@@ -61,6 +61,7 @@ def lung_masks(dataset: Dataset, size: int) -> tuple[np.ndarray, BoolTensor]:
     return cached.images[rows], torch.from_numpy(cached.lungs[rows].astype(bool))
 
 
+@cache
 def masked(backbone: str, borders: str = "zeros") -> MaskAttention:
     """Return a network for its maps alone: its weights are not allocated."""
     with torch.device("meta"):
@@ -149,7 +150,7 @@ def write(findings: MapFindings, folder: str | Path) -> Path:
     Raises:
         DataError: the masks were drawn, or the folder holds findings already.
     """
-    target = Path(folder) / FILE
+    target = _file(folder, findings.size)
     if findings.provenance.get("phantom") is not False:
         raise DataError("only findings of real masks are kept")
     if target.exists():
@@ -163,13 +164,13 @@ def write(findings: MapFindings, folder: str | Path) -> Path:
     return target
 
 
-def read(folder: str | Path) -> MapFindings:
-    """Read what ``write`` kept.
+def read(folder: str | Path, size: int) -> MapFindings:
+    """Read what ``write`` kept for images of a size.
 
     Raises:
         DataError: there is nothing.
     """
-    source = Path(folder) / FILE
+    source = _file(folder, size)
     if not source.is_file():
         raise DataError(f"{source} is missing")
     body = json.loads(source.read_text(encoding="utf-8"))
@@ -178,6 +179,10 @@ def read(folder: str | Path) -> MapFindings:
     columns = body["contrast"].columns
     body["contrast"].columns = pd.MultiIndex.from_tuples([tuple(pair) for pair in columns])
     return MapFindings(**body)
+
+
+def _file(folder: str | Path, size: int) -> Path:
+    return Path(folder) / f"maps-{size}.json"
 
 
 def main(data: Path, folder: Path, name: str = "covid-cxr-segmentations", size: int = 512) -> None:

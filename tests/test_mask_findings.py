@@ -62,7 +62,7 @@ def test_skips_compare_a_block_with_what_comes_before_it():
 def test_findings_of_real_masks_survive_the_file(drawn, tmp_path):
     real = replace(drawn, provenance={**drawn.provenance, "phantom": False})
     write(real, tmp_path)
-    again = read(tmp_path)
+    again = read(tmp_path, 64)
     np.testing.assert_allclose(again.contrast, drawn.contrast, atol=1e-5)
     assert again.contrast.columns.equals(drawn.contrast.columns)
     assert again.skips["block"].tolist() == drawn.skips["block"].tolist()
@@ -75,4 +75,4 @@ def test_drawn_masks_are_never_kept(drawn, tmp_path):
     with pytest.raises(DataError, match="real masks"):
         write(drawn, tmp_path)
     with pytest.raises(DataError, match="missing"):
-        read(tmp_path)
+        read(tmp_path, 64)

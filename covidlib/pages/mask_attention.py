@@ -140,7 +140,7 @@ def draw_weights(ax: Axes) -> Axes:
         place = np.linspace(-0.5, 0.5, len(weights))
         ax.plot(place, weights * len(weights), label=f"{stop}: {len(weights)} rows", **look)
     ax.axhline(1, color="0.45", linewidth=1)
-    ax.text(0.5, 1.08, "plain share, and the stem", ha="right", fontsize="small", color="0.45")
+    ax.text(0.5, 1.08, "plain share", ha="right", fontsize="small", color="0.45")
     ax.set(xlabel="row, from edge to edge of the receptive field", ylabel="weight (plain share: 1)")
     figures.legend_below(ax, ncols=2)
     return ax

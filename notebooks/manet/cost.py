@@ -125,7 +125,7 @@ page.glue("time_device", recorded.provenance["hardware"])
 # %% [markdown]
 # ## Limits, and where to go next
 #
-# The recorded times are of {glue:text}`time_batch` images of {glue:text}`time_size` pixels on one thread of a CPU ({glue:text}`time_device`) that had other work to do; a GPU, which waits for memory rather than for arithmetic, may well find products dearer than this.
+# The recorded times are of {glue:text}`time_batch` images of {glue:text}`time_size` pixels on one thread of a CPU ({glue:text}`time_device`), without what other programs took; a GPU, which waits for memory rather than for arithmetic, may well find products dearer than this.
 # `python -m covidlib.overheads book/results/manet/cost` measures all ten networks at the paper's size.
 # That our rules give all printed digits makes them likely, not certain: other rules might agree as well.
 #

@@ -82,8 +82,8 @@ products
 # The map loses detail at every stride, and its edge grows softer with every 3×3 convolution.
 
 # %%
-dataset = page.dataset("covid-cxr-segmentations", images=20, size=256)
-image, mask = parts.chest(dataset, size=256)
+dataset = page.dataset("covid-cxr-segmentations", images=20, size=512)
+image, mask = parts.chest(dataset, size=512)
 stops = parts.journey(mask)
 page.glue("last_field", stops[-1].field[0])
 page.glue("last_largest", stops[-1].shares.max())
@@ -100,7 +100,7 @@ with figures.style():
     parts.draw_journey(axes, stops)
 
 # %% [markdown]
-# At the end a feature sees {glue:text}`last_field` pixels in each direction, more than the image has, and nowhere is its share of lung above {glue:text}`last_largest:.2f`.
+# At the end a feature sees {glue:text}`last_field` pixels in each direction, more than the image has, and no map value is above {glue:text}`last_largest:.2f`.
 #
 # ## Not quite the share of the receptive field
 #
@@ -117,7 +117,7 @@ page.glue("central", 100 * parts.central_share(path))
 
 # %% [markdown]
 # In the last layer the central quarter of the field's area decides {glue:text}`central:.0f` % of the map; under a plain share it would be 25 %.
-# That makes the map narrower than the receptive field suggests, and is the reason why it still shows two lungs there at all.
+# So the map is sharper than the receptive field suggests; under a plain share of so wide a field all places would be much alike.
 #
 # ## Borders
 #
@@ -137,22 +137,31 @@ page.glue("ones_mean", ones["layer 4"].mean())
 #
 # The mechanism is meant to hold back features from outside the lungs.
 # The figure shows the mean of the map where most of a cell is lung, and where most is not.
-# The recorded half comes from every image of the data set with lung masks, brought to 512 pixels, the size that fits the paper's FLOPs ([](cost.ipynb)).
+# The recorded panels come from every real image of the data set with lung masks: at 512 pixels, the size that fits the paper's FLOPs ([](cost.ipynb)), and at 224, the usual size of these networks.
 
 # %%
-recorded = mask_findings.read(page.recorded / "manet" / "mask_attention")
-found = mask_findings.find(dataset, size=256)
+folder = page.recorded / "manet" / "mask_attention"
+recorded, small = (mask_findings.read(folder, size) for size in (512, 224))
+found = mask_findings.find(dataset, size=512)
 for when, stop in (("early", "stem"), ("late", "layer 4")):
     for kind in ("lung", "elsewhere"):
         page.glue(f"{when}_{kind}", recorded.contrast.loc[stop, ("zeros", kind)])
 page.glue("recorded_images", recorded.images)
+for kind in ("lung", "elsewhere"):
+    page.glue(f"small_{kind}", small.contrast.loc["layer 4", ("zeros", kind)])
 
-# %% mystnb={"figure": {"name": "fig-manet-contrast", "caption": "Mean map of ResNet34 inside and outside the lungs: recorded on real masks at 512 pixels (left), and in this run at 256 pixels (right). Full lines: the outside of the image counts as no lung; dashed: it is left out."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-manet-contrast", "caption": "Mean map of ResNet34 inside and outside the lungs: recorded on real masks at 512 and at 224 pixels, and in this run at 512. Full lines: the outside of the image counts as no lung; dashed: it is left out."}} tags=["hide-input"]
 with figures.style():
-    fig, axes = plt.subplots(1, 2, figsize=(10, 4.6), sharey=True)
-    parts.draw_contrast(axes[0], recorded, "recorded")
-    parts.draw_contrast(axes[1], found, "this run (phantoms)" if page.phantom else "this run")
-    figures.legend_below(axes[0])
+    fig, axes = plt.subplots(1, 3, figsize=(11, 4.4), sharey=True)
+    parts.draw_contrast(axes[0], recorded, "recorded, 512")
+    parts.draw_contrast(axes[1], small, "recorded, 224")
+    parts.draw_contrast(axes[2], found, "this run (phantoms)" if page.phantom else "this run")
+    figures.legend_below(axes[1])
+
+# %% [markdown]
+# At 224 pixels the last map hardly tells lung ({glue:text}`small_lung:.2f`) from the rest ({glue:text}`small_elsewhere:.2f`): the same receptive fields cover more than the whole chest.
+# There mask attention acts in the early layers, and in the last ones it is mostly a darkening towards the border.
+# Whoever trains at that size tests another mechanism than the paper's.
 
 # %% [markdown]
 # ## Where two maps meet
