@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from covidlib.data.commands import data_app
@@ -157,7 +157,8 @@ def list_results(
     """Show every recorded run with its metrics and where it came from."""
     from covidlib.runs.record import RECORD, Record
 
-    table = Table("paper", "run", "profile", "accuracy", "AUC", "commit")
+    run = Column("run", overflow="fold")  # a key that is cut short finds nothing
+    table = Table("paper", run, "profile", "accuracy", "AUC", "commit")
     for path in sorted(results.glob(f"*/*/{RECORD}")):
         found = Record(path.parent)
         facts, numbers = found.provenance, found.metrics
