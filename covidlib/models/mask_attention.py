@@ -32,9 +32,10 @@ class Product(nn.Module):
     """Features times their map, ⊙ of equation 1."""
 
     def forward(self, features: Tensor, weights: Tensor) -> Tensor:
-        """Return the product; features (N, C, H, W), weights (N, 1, H, W)."""
-        # A float32 map would raise bfloat16 features to float32.
-        return features * weights.to(features.dtype)
+        """Return the product, in place; features (N, C, H, W), weights (N, 1, H, W)."""
+        # No layer before a product needs its own output for its gradient, and a copy of the first
+        # features is what the product would cost most. A float32 map would raise bfloat16.
+        return features.mul_(weights.to(features.dtype))
 
 
 class MaskAttention(nn.Module):

@@ -126,6 +126,21 @@ def test_gradients_stay_inside_the_lungs(plain_networks):
     assert not seen[:6].any() and not seen[:, :6].any()
 
 
+@pytest.mark.parametrize("name", ["resnet50", "inceptionv3"])
+def test_gradients_are_those_of_the_plain_network_multiplied_by_hand(plain_networks, name):
+    side = SIDES[name]
+    mask, images = random_mask(side, seed=2), torch.randn(1, 1, side, side)
+    network, plain = woven(plain_networks, name, "zeros"), plain_networks[name]
+    weights = list(plain.parameters())
+    with multiplied_by(plain.backbone, slow_maps(name, mask, zeros=True)):
+        expected = torch.autograd.grad(plain(images).square().sum(), weights)
+    by_name = dict(network.named_parameters())
+    own = [by_name[key] for key, _ in plain.named_parameters()]
+    found = torch.autograd.grad(network(images, torch.from_numpy(mask)[None]).square().sum(), own)
+    for mine, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-2, atol=1e-3 * theirs.abs().max().item())
+
+
 def test_bottlenecks_multiply_once_and_sums_follow_the_wider_branch(plain_networks):
     network = woven(plain_networks, "resnet50", "zeros")
     assert list(network.products)[:3] == ["bn1", "layer1.0.bn2", "layer1.1.bn2"]
