@@ -1,4 +1,5 @@
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,10 @@ def own_cache(tmp_path_factory, monkeypatch):
     """Keep every test away from the caches and runs of the person who runs it."""
     monkeypatch.setenv("COVIDLIB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.delenv("COVIDLIB_STORE", raising=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c():
+    """Undo the ignored Ctrl-C that a suite started in the background hands to its tests."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
