@@ -17,6 +17,7 @@ from covidlib.runs import provenance
 from covidlib.runs.running import run
 from covidlib.runs.store import Store
 from covidlib.training.fit import Resources
+from covidlib.training.method import Method
 
 # The real command with one more plan, whose networks are small.
 PROGRAM = """
@@ -25,8 +26,16 @@ sys.path[:0] = {path!r}
 import test_cli
 from covidlib import cli, plans
 plans.PLANS["tests/tiny"] = test_cli.plan
+if {slow}:
+    test_cli.slow_down()
 cli.app()
 """
+
+
+def slow_down():
+    """Leave time for a signal, however busy the machine is."""
+    start = Method.on_train_epoch_start
+    Method.on_train_epoch_start = lambda self: (time.sleep(0.2), start(self))
 
 
 def plan(profile, *, phantoms, seeds=None):
@@ -129,18 +138,20 @@ def test_recorded_results_are_listed_and_added(root, tmp_path, monkeypatch):
     assert "aaaaaaaa" in listed.stdout and f"{good.metrics['auc']:.3f}" in listed.stdout
 
 
-def command(tmp_path, root, *arguments):
-    program = PROGRAM.format(path=[os.path.dirname(__file__)])
+def command(tmp_path, root, *arguments, slow=False):
+    program = PROGRAM.format(path=[os.path.dirname(__file__)], slow=slow)
     options = ["--data", str(root), "--store", str(tmp_path / "store"), "--threads", "1"]
     return [sys.executable, "-c", program, "run", *arguments, *options]
 
 
 @pytest.mark.slow
 def test_ctrl_c_leaves_a_state_and_the_same_command_goes_on_in_silence(root, tmp_path):
-    line = command(tmp_path, root, "tests/tiny", "--profile", "laptop", "--seeds", "1")
+    arguments = ["tests/tiny", "--profile", "laptop", "--seeds", "1"]
+    line = command(tmp_path, root, *arguments)
     spec, store = plan("laptop", phantoms=False, seeds=1).specs[0], Store(tmp_path / "store")
     path = store.root / ".working" / spec.key / "state.ckpt"
-    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    slow = command(tmp_path, root, *arguments, slow=True)
+    process = subprocess.Popen(slow, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.time() + 600
     while not path.exists() and process.poll() is None and time.time() < deadline:
         time.sleep(0.005)
