@@ -1,12 +1,14 @@
 """Counts and timings of manet's networks (``notebooks/manet/cost.py``)."""
 
 from collections.abc import Mapping
+from functools import cache
 
 import pandas as pd
 import torch
 
 from covidlib.mask_findings import masked
-from covidlib.models.cost import SIZE, Cost, cost_of
+from covidlib.models.cost import SIZE, Cost
+from covidlib.models.cost import cost_of as count
 from covidlib.models.cxr_classifiers import PAPER_MODELS, CxrClassifierSettings
 from covidlib.models.mask_pooling import Path, pool
 from covidlib.overheads import Overheads
@@ -31,6 +33,9 @@ METRICS = {
 TIMING = {"smoke": (64, 4, 5), "laptop": (224, 16, 21), "paper": (512, 64, 31)}
 NOTE = "Parameters and FLOPs in millions, counted in this run, exact; running time as printed."
 Pair = tuple[str, str]
+
+
+cost_of = cache(count)  # several tables ask for the same networks
 
 
 def name_of(pair: Pair) -> str:
