@@ -13,9 +13,9 @@
 #
 # ```{admonition} In short
 # {glue:text}`reproduced` of {glue:text}`counts` counts come out to the digit that the paper prints.
-# They do so under one set of rules only, and thereby tell the input (1×512×512), the width of CBAM (16) and which maps are pooled.
+# None of the other readings tried here fits, so the table tells what the text does not: the input (1×512×512), the width of CBAM (16) and which maps are pooled.
 # The printed FLOPs of mask attention leave out its products: in ResNet50 these are {glue:text}`products:.1f` M multiplications, against {glue:text}`map_pools:.2f` M operations that are counted; together still {glue:text}`overhead:.2f` % of the network.
-# A training step took {glue:text}`time_mask:+.1f` % longer with mask attention and {glue:text}`time_cbam:+.1f` % with CBAM (ResNet50, recorded on a CPU).
+# Mask attention changed the time of a training step by {glue:text}`time_mask:+.1f` %, CBAM by {glue:text}`time_cbam:+.1f` % (ResNet50, recorded on a CPU).
 # ```
 
 # %% tags=["parameters"]
