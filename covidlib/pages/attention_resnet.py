@@ -105,7 +105,7 @@ def positive_slice(method: Supervised) -> Slice:
     rows = rows[images.labels[rows] == len(method.data.classes) - 1]
     certain = rows[method.probabilities(rows, images)[:, -1].argmax()][None]
     batch = next(images.iterate([certain]))
-    inputs = prepare(batch.image, method.settings)
+    inputs = prepare(batch.image, method.settings).images
     grey = inputs[0, 0] - inputs[0, 0].min()
     sample = method.data.table["sample"].iloc[int(certain)]
     return Slice((grey / grey.max().clamp_min(1e-6)).numpy(), inputs, sample)

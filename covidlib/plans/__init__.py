@@ -5,10 +5,7 @@ from collections.abc import Callable
 from covidlib.plans import msatl
 from covidlib.plans.plan import Plan, Row
 
-PLANS: dict[str, Callable[..., Plan]] = {
-    "msatl/learning_rate": msatl.learning_rate,
-    "msatl/without_transfer": msatl.without_transfer,
-}
+PLANS: dict[str, Callable[..., Plan]] = {**msatl.PLANS}
 
 __all__ = ["PLANS", "Plan", "Row", "plan"]
 

@@ -92,3 +92,9 @@ def learning_rate(profile: str, *, phantoms: bool, seeds: int | None = None) -> 
         )
         rows.append(Row(f"rate {settings.lr:g}", (), specs))
     return Plan("msatl/learning_rate", "", tuple(rows))
+
+
+PLANS = {
+    "msatl/learning_rate": learning_rate,
+    "msatl/without_transfer": without_transfer,
+}

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -73,10 +74,23 @@ class Record:
         return path
 
     def check(self, spec: RunSpec) -> "Record":
-        """Return self, or raise RunError where the settings behind the key have changed since."""
-        if self.body["spec"] != described(spec):
+        """Return self, or raise RunError where the settings behind the key have changed since.
+
+        A setting that the record does not know was added later, at a default that keeps what
+        happened before.
+        """
+        if not _agrees(self.body["spec"], described(spec)):
             raise RunError(
                 f"{self.folder} was made under other defaults than today's; "
                 "delete the folder to run it again, or restore the defaults"
             )
         return self
+
+
+def _agrees(recorded: Any, today: Any) -> bool:
+    """Whether everything that a record holds of a spec is still so."""
+    if isinstance(recorded, dict) and isinstance(today, dict):
+        return all(k in today and _agrees(v, today[k]) for k, v in recorded.items())
+    if isinstance(recorded, list) and isinstance(today, list):
+        return len(recorded) == len(today) and all(map(_agrees, recorded, today))
+    return recorded == today

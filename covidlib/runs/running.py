@@ -15,7 +15,6 @@ from safetensors.torch import load_file, save_file
 
 from covidlib.data.seeds import generator
 from covidlib.errors import RunError
-from covidlib.evaluation.metrics import METRICS, score
 from covidlib.paths import data_root
 from covidlib.runs import provenance
 from covidlib.runs.record import CURVE, PREDICTIONS, RECORD, WEIGHTS, Record
@@ -122,7 +121,7 @@ def _train(spec, store, data, parent, profile, resources, progress) -> Record:
     body = {
         "key": spec.key,
         "spec": described(spec),
-        "metrics": _metrics(predictions),
+        "metrics": method.metrics(predictions),
         "provenance": facts,
     }
 
@@ -153,12 +152,6 @@ def _isolated(device: torch.device, threads: int | None) -> Iterator[None]:
             yield
         finally:
             torch.set_num_threads(before)
-
-
-def _metrics(predictions: pd.DataFrame) -> dict[str, float]:
-    """Return every metric that the test images can decide."""
-    values = {name: score(predictions, name).value for name in METRICS}
-    return {name: value for name, value in values.items() if value == value}
 
 
 def build(spec: RunSpec, data: TrainingData) -> Method:

@@ -59,7 +59,7 @@ def training_data(settings: DataSettings, root: Path | None) -> TrainingData:
         DataError: a class has no training image, or the test split is empty.
     """
     dataset = open_dataset(settings.dataset, root, phantom=settings.phantom)
-    cached = build_cache(dataset, settings.preprocessing)
+    cached = build_cache(dataset, settings.preprocessing, masks=settings.masks)
     table = split_table(
         cached.table,
         settings.split,

@@ -1,19 +1,34 @@
 """What every training method shares: order, augmentation, rate, curve, and the watch for NaN."""
 
 from abc import abstractmethod
+from typing import NamedTuple
 
 import lightning as L
+import pandas as pd
 import torch
 from torch import LongTensor, Tensor, nn
 
 from covidlib.data import augmentation
-from covidlib.data.batches import Batch, epoch_order, share
+from covidlib.data.batches import Batch, DeviceImages, epoch_order, share
 from covidlib.data.seeds import generator
 from covidlib.errors import RunError
 from covidlib.settings import TrainingSettings
 from covidlib.training.data import TrainingData
 
 CHECK_EVERY = 50  # steps between looks at the loss, each of which waits for the device
+
+
+class Inputs(NamedTuple):
+    """What enters a network.
+
+    Args:
+        images: normalised. Shape: (N, C, size, size), float32.
+        lungs: masks that moved with the images, None where the data carry none. Shape:
+            (N, 1, size, size), bool.
+    """
+
+    images: Tensor
+    lungs: Tensor | None = None
 
 
 class Method(L.LightningModule):
@@ -41,12 +56,20 @@ class Method(L.LightningModule):
         self.losses: list[Tensor] = []
 
     @abstractmethod
-    def loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Return the mean loss of one batch of model inputs (N, C, H, W) and labels (N,)."""
+    def batch_loss(self, batch: Batch, step: int) -> Tensor:
+        """Return the mean loss of one batch of decoded images, which ``augmented`` prepares."""
 
     @abstractmethod
     def look(self) -> dict[str, float]:
         """Return what the curve shows of the validation images."""
+
+    @abstractmethod
+    def predictions(self, images: DeviceImages) -> pd.DataFrame:
+        """Return one row per validation and test image: sample, patient, split, label, outputs."""
+
+    @abstractmethod
+    def metrics(self, predictions: pd.DataFrame) -> dict[str, float]:
+        """Return what the record says of the predictions of the test images."""
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return SGD as the settings ask."""
@@ -96,8 +119,7 @@ class Method(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Augment on the device and return the method's loss."""
-        images = self.augmented(batch.image, batch_idx)
-        loss = self.loss(images, batch.label)
+        loss = self.batch_loss(batch, batch_idx)
         if self.trainer.world_size > 1:
             loss = loss * self.weight(len(batch.label), batch_idx)
         self.losses.append(loss.detach())
@@ -119,13 +141,19 @@ class Method(L.LightningModule):
         """Return what makes the mean over processes the mean over images: shares may differ."""
         return own * self.trainer.world_size / self.whole(step)
 
-    def augmented(self, images: Tensor, step: int) -> Tensor:
-        """Return model inputs (N, C, size, size) from grey uint8 images (N, 1, S, S)."""
+    def augmented(self, batch: Batch, step: int, view: int = 0) -> Inputs:
+        """Return augmented model inputs.
+
+        Args:
+            batch: this process's share of the step's images.
+            step: of the epoch.
+            view: another number draws the augmentation anew.
+        """
         whole = self.whole(step)
-        place = (self.seed, self.current_epoch, step)
+        place = (self.seed, self.current_epoch, step, *((view,) if view else ()))
         draws = augmentation.draw(self.settings.augmentation, whole, place)
         own = share(whole, self.trainer.global_rank, self.trainer.world_size)
-        return prepare(images, self.settings, draws[own])
+        return prepare(batch.image, self.settings, draws[own], batch.lung)
 
     def refuse_nan(self, first: int = 0) -> None:
         """Raise RunError when a loss from step ``first`` on is not a finite number."""
@@ -169,21 +197,30 @@ class Method(L.LightningModule):
 
 
 def prepare(
-    images: Tensor, settings: TrainingSettings, draws: augmentation.Draws | None = None
-) -> Tensor:
-    """Return model inputs (N, 3, size, size) from grey uint8 images (N, 1, S, S).
+    images: Tensor,
+    settings: TrainingSettings,
+    draws: augmentation.Draws | None = None,
+    lungs: Tensor | None = None,
+) -> Inputs:
+    """Return model inputs from decoded images.
 
     Args:
-        images: grey, 0 to 255.
-        settings: size, augmentation and normalisation.
+        images: 0 to 255. Shape: (N, 1 or 3, S, S), uint8.
+        settings: size, augmentation, normalisation and channels.
         draws: of the augmentation; None does what evaluation does.
+        lungs: masks that move with the images. Shape: (N, 1, S, S), bool.
     """
     chosen = settings.augmentation
     if draws is None:
         chosen = chosen.centre()
         draws = augmentation.draw(chosen, len(images), (0,))
-    cropped = augmentation.apply(chosen, images, draws, size=settings.size)
-    return augmentation.to_model_input(cropped, settings.normalisation, channels=3)
+    moved = None
+    if lungs is None:
+        cropped = augmentation.apply(chosen, images, draws, size=settings.size)
+    else:
+        cropped, moved = augmentation.apply(chosen, images, draws, lungs, size=settings.size)
+    ready = augmentation.to_model_input(cropped, settings.normalisation, channels=settings.channels)
+    return Inputs(ready, moved)
 
 
 class SizedBatches:

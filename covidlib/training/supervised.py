@@ -4,19 +4,21 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from sklearn.metrics import roc_auc_score
-from torch import LongTensor, Tensor
+from torch import LongTensor, Tensor, nn
 
-from covidlib.data.batches import DeviceImages
-from covidlib.training.method import Method, prepare
+from covidlib.data.batches import Batch, DeviceImages
+from covidlib.evaluation.metrics import METRICS, score
+from covidlib.training.method import Inputs, Method, prepare
 from covidlib.training.precision import autocast
 
 
 class Supervised(Method):
     """Cross-entropy on labelled images (msatl sec. 4 and 6.2)."""
 
-    def loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Return the mean cross-entropy."""
-        return F.cross_entropy(self.network(images).float(), labels)
+    def batch_loss(self, batch: Batch, step: int) -> Tensor:
+        """Return the mean cross-entropy of the augmented images."""
+        inputs = self.augmented(batch, step)
+        return F.cross_entropy(logits(self.network, inputs).float(), batch.label)
 
     def look(self) -> dict[str, float]:
         """Return loss, accuracy and, for two classes, AUC of the validation images."""
@@ -50,6 +52,18 @@ class Supervised(Method):
             parts.append(pd.concat([part, values], axis=1))
         return pd.concat(parts, ignore_index=True)
 
+    def metrics(self, predictions: pd.DataFrame) -> dict[str, float]:
+        """Return every metric that the test images can decide."""
+        values = {name: score(predictions, name).value for name in METRICS}
+        return {name: value for name, value in values.items() if value == value}
+
+
+def logits(network: nn.Module, inputs: Inputs) -> Tensor:
+    """Return a network's outputs, (N, K); one that needs lungs is given their masks."""
+    if getattr(network, "needs_lungs", False):
+        return network(inputs.images, inputs.lungs)
+    return network(inputs.images)
+
 
 @torch.no_grad()
 def probabilities(network, settings, rows: LongTensor, images: DeviceImages) -> Tensor:
@@ -70,8 +84,8 @@ def probabilities(network, settings, rows: LongTensor, images: DeviceImages) -> 
     outputs = []
     with autocast(device, settings.precision):
         for batch in images.iterate(list(rows.split(settings.batch))):
-            logits = network(prepare(batch.image, settings))
-            outputs.append(logits.double().softmax(1).cpu())
+            inputs = prepare(batch.image, settings, lungs=batch.lung)
+            outputs.append(logits(network, inputs).double().softmax(1).cpu())
     network.train(was_training)
     classes = outputs[0].shape[1] if outputs else 0
     return torch.cat(outputs) if outputs else torch.empty(0, classes, dtype=torch.float64)

@@ -62,6 +62,18 @@ def test_a_record_made_under_other_defaults_is_refused(store):
         store.get(SPEC)
 
 
+def test_a_setting_added_later_leaves_a_record_valid(tmp_path):
+    body = {"key": SPEC.key, "spec": described(SPEC)}
+    record = Record(tmp_path)
+    record.__dict__["body"] = body
+    assert record.check(SPEC) is record
+    del body["spec"]["training"]["channels"]
+    assert record.check(SPEC) is record
+    body["spec"]["training"]["removed"] = 1
+    with pytest.raises(RunError, match="other defaults"):
+        record.check(SPEC)
+
+
 def test_recorded_results_leave_the_weights_behind(store, tmp_path):
     target = publish(store.add(SPEC, write), tmp_path / "results" / "msatl")
     assert sorted(p.name for p in target.iterdir()) == ["curve.csv", "record.json"]

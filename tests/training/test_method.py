@@ -40,13 +40,13 @@ def samples(root, spec, epoch, step):
 
 
 def inject(monkeypatch, epoch, step, value=math.nan):
-    original = Supervised.loss
+    original = Supervised.batch_loss
 
-    def loss(self, images, labels):
-        due = (self.current_epoch, len(self.losses)) == (epoch, step)
-        return original(self, images, labels) * (value if due else 1)
+    def batch_loss(self, batch, place):
+        due = (self.current_epoch, place) == (epoch, step)
+        return original(self, batch, place) * (value if due else 1)
 
-    monkeypatch.setattr(Supervised, "loss", loss)
+    monkeypatch.setattr(Supervised, "batch_loss", batch_loss)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -128,7 +128,7 @@ def test_the_curve_is_what_a_plain_loop_gives(root, store):
 def test_evaluation_sees_the_middle_and_nothing_random():
     images = torch.randint(0, 255, (2, 1, 40, 40), dtype=torch.uint8)
     settings = replace(TRAINING, normalisation="unit")
-    first, again = prepare(images, settings), prepare(images, settings)
+    first, again = prepare(images, settings).images, prepare(images, settings).images
     assert first.shape == (2, 3, 35, 35) and torch.equal(first, again)
     low = (40 - 35) // 2
     middle = images[..., low : low + 35, low : low + 35] / 255

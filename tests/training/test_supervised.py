@@ -34,7 +34,7 @@ def test_probabilities_are_the_softmax_of_the_network_in_evaluation(method):
     assert found.dtype == torch.float64 and method.network.training
     with torch.no_grad():
         method.network.eval()
-        logits = method.network(prepare(images.images[rows], method.settings))
+        logits = method.network(prepare(images.images[rows], method.settings).images)
     torch.testing.assert_close(found, logits.double().softmax(1), rtol=0, atol=1e-6)
 
 

@@ -1,0 +1,12 @@
+"""Hyper-parameters, each written once, typed, with its source.
+
+A value with no source is ours. Papers: msatl, magsd, manet (see ``book/references.md``).
+"""
+
+from covidlib.settings.data import DataSettings
+from covidlib.settings.network import NetworkSettings
+from covidlib.settings.training import SupervisedSettings, TrainingSettings
+
+PROFILES = ("smoke", "laptop", "paper")
+
+__all__ = ["PROFILES", "DataSettings", "NetworkSettings", "SupervisedSettings", "TrainingSettings"]

@@ -1,0 +1,42 @@
+"""Which images a run sees."""
+
+from dataclasses import dataclass, field
+
+from covidlib.data.cache import Preprocessing
+from covidlib.data.phantoms import PhantomSettings
+from covidlib.data.splits import SCHEMES
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Which images a run sees, and how they are split and decoded.
+
+    Args:
+        dataset: a card's name.
+        split: "official", "holdout" or "kfold".
+        fold: number of the held-out fold, for "kfold".
+        folds: how many folds there are, for "kfold".
+        split_seed: seed of "holdout" and "kfold"; official splits have none.
+        preprocessing: what happens once, before the uint8 cache.
+        phantom: settings of the drawn images; None means acquired ones.
+        masks: whether lung and lesion masks travel with the images.
+    """
+
+    dataset: str
+    split: str = "official"
+    fold: int | None = None
+    folds: int = 5
+    split_seed: int = 0
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    phantom: PhantomSettings | None = None
+    masks: bool = False
+
+    def __post_init__(self) -> None:
+        if self.split not in SCHEMES:
+            raise ValueError(f"split is one of {SCHEMES}, not {self.split!r}")
+
+    @property
+    def slug(self) -> str:
+        """Short name for keys: "covid-ct", "phantom-covid-ct", "kermany-fold2"."""
+        fold = "" if self.fold is None else f"-fold{self.fold}"
+        return ("phantom-" if self.phantom else "") + self.dataset + fold

@@ -1,0 +1,64 @@
+"""What all methods of training share, and learning from labels."""
+
+from dataclasses import dataclass
+
+from covidlib.data.augmentation import NONE, Augmentation
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Hyper-parameters that every method has.
+
+    The defaults are msatl's for COVID19-CT. A method derives a class of its own; its name is part
+    of every key, so a default that is different belongs into the derived class.
+
+    Args:
+        size: side of the square that enters the network, pixels.
+        augmentation: what happens to every training image.
+        normalisation: how grey values reach the network ("unit", "signed", "zscore", "imagenet").
+        epochs, batch: length of training and images per step.
+        lr, momentum, weight_decay: of SGD.
+        milestones: epochs, as shares of the whole, at which the rate is multiplied by ``gamma``.
+        precision: Lightning's name; bfloat16 where weights stay in float32.
+        drop_last: leave out the images that do not fill an epoch's last batch.
+        validate_every: epochs between looks at the validation images.
+        channels: of the network's input; grey images are repeated.
+    """
+
+    size: int = 224  # msatl sec. 6.2
+    augmentation: Augmentation = NONE
+    normalisation: str = "zscore"
+    epochs: int = 200  # msatl sec. 6.2
+    batch: int = 256  # msatl sec. 6.2
+    lr: float = 0.3  # msatl sec. 6.2
+    momentum: float = 0.9  # msatl sec. 6.2
+    weight_decay: float = 1e-4  # msatl sec. 6.2
+    milestones: tuple[float, ...] = (0.6, 0.8)  # msatl sec. 6.2: epochs 120 and 160 of 200
+    gamma: float = 0.1  # msatl sec. 6.2
+    precision: str = "bf16-mixed"
+    drop_last: bool = False
+    validate_every: int = 5
+    channels: int = 3
+
+    @property
+    def slug(self) -> str:
+        """Short name of the method, for keys: "supervised" for SupervisedSettings."""
+        return type(self).__name__.removesuffix("Settings").lower()
+
+    def lr_at(self, epoch: int) -> float:
+        """Return the learning rate of one epoch, a function of the epoch alone.
+
+        >>> [TrainingSettings(epochs=10, lr=1.0).lr_at(e) for e in (0, 5, 6, 8)]
+        [1.0, 1.0, 0.1, 0.010000000000000002]
+        """
+        passed = sum(epoch >= round(share * self.epochs) for share in self.milestones)
+        return self.lr * self.gamma**passed
+
+
+@dataclass(frozen=True)
+class SupervisedSettings(TrainingSettings):
+    """Training with labels: fine-tuning on COVID19-CT, STL-N and STL-M (msatl sec. 6.2).
+
+    The defaults are msatl's for COVID19-CT ("the same optimizer and hyperparameters as in the
+    SSTL-M").
+    """
