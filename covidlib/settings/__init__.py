@@ -3,6 +3,7 @@
 A value with no source is ours. Papers: msatl, magsd, manet (see ``book/references.md``).
 """
 
+from covidlib.settings.contrastive import MocoSettings, SimclrSettings, SstlmSettings
 from covidlib.settings.data import DataSettings
 from covidlib.settings.network import NetworkSettings
 from covidlib.settings.training import SupervisedSettings, TrainingSettings
@@ -10,3 +11,4 @@ from covidlib.settings.training import SupervisedSettings, TrainingSettings
 PROFILES = ("smoke", "laptop", "paper")
 
 __all__ = ["PROFILES", "DataSettings", "NetworkSettings", "SupervisedSettings", "TrainingSettings"]
+__all__ += ["MocoSettings", "SimclrSettings", "SstlmSettings"]
