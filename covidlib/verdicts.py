@@ -1,9 +1,7 @@
 """Whether a recorded result supports what a paper printed."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -34,28 +32,6 @@ class Run(Protocol):
     @property
     def predictions(self) -> pd.DataFrame:
         """One row per image: sample, patient, split, label, ``p_<class>``."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """A run as plain objects; see ``Run``."""
-
-    key: str
-    provenance: Mapping
-    predictions: pd.DataFrame
-
-
-def read_result(folder: str | Path) -> Result:
-    """Read ``record.json`` and ``predictions.parquet`` of one finished run.
-
-    Raises:
-        DataError: a file is missing.
-    """
-    record, table = Path(folder) / "record.json", Path(folder) / "predictions.parquet"
-    if missing := [path.name for path in (record, table) if not path.is_file()]:
-        raise DataError(f"{folder} is not a finished run: it lacks {missing}")
-    body = json.loads(record.read_text(encoding="utf-8"))
-    return Result(body["key"], body["provenance"], pd.read_parquet(table))
 
 
 def counts(provenance: Mapping) -> bool:

@@ -1,7 +1,19 @@
-"""Predictions of models that do not exist."""
+"""Predictions of models that do not exist, and runs that hold them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+
+
+@dataclass(frozen=True)
+class Result:
+    """A run as plain objects; see ``covidlib.verdicts.Run``."""
+
+    key: str
+    provenance: Mapping
+    predictions: pd.DataFrame
 
 
 def predictions(

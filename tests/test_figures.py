@@ -7,14 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
-from synthetic_predictions import answers, predictions
+from synthetic_predictions import Result, answers, predictions
 
 from covidlib import figures
 from covidlib.errors import DataError
 from covidlib.evaluation import confusion, intervals, score
 from covidlib.published import paper_values
 from covidlib.tables import Row, comparison_table
-from covidlib.verdicts import Result
 
 THREE = ("normal", "bacterial", "viral")
 

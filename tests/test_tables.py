@@ -1,13 +1,13 @@
 import re
 
 import pytest
-from synthetic_predictions import answers, predictions
+from synthetic_predictions import Result, answers, predictions
 
 from covidlib.errors import DataError
 from covidlib.evaluation import Interval, intervals
 from covidlib.published import paper_values
 from covidlib.tables import Row, comparison_table, format_interval, verdict_counts
-from covidlib.verdicts import Measured, Result, exact, measure_difference
+from covidlib.verdicts import Measured, exact, measure_difference
 
 REAL = {"phantom": False, "profile": "laptop"}
 DRAWN = {"phantom": True, "profile": "smoke"}

@@ -1,20 +1,17 @@
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from synthetic_predictions import predictions
+from synthetic_predictions import Result, predictions
 
 from covidlib.errors import DataError
 from covidlib.evaluation import Interval, difference, intervals
 from covidlib.published import paper_value
 from covidlib.verdicts import (
     VERDICTS,
-    Result,
     counts,
     measure,
     measure_difference,
-    read_result,
     verdict,
 )
 
@@ -93,17 +90,3 @@ def test_runs_that_make_no_one_number_are_refused():
         measure([one, replace(one, key="l", provenance={**REAL, "profile": "paper"})], ["auc"])
     with pytest.raises(DataError, match="cannot mix"):
         measure_difference([one], [replace(one, provenance={**REAL, "phantom": True})], ["auc"])
-
-
-def test_a_run_is_read_from_its_folder(tmp_path):
-    table = predictions(20)
-    table.to_parquet(tmp_path / "predictions.parquet")
-    with pytest.raises(DataError, match=r"lacks \['record.json'\]"):
-        read_result(tmp_path)
-    body = {"key": "r50-1a2b", "spec": {}, "metrics": {}, "provenance": REAL}
-    (tmp_path / "record.json").write_text(json.dumps(body))
-    found = read_result(tmp_path)
-    assert (found.key, found.provenance) == ("r50-1a2b", REAL)
-    assert measure([found], ["auc"]).intervals["auc"].value == pytest.approx(
-        intervals(table, ["auc"])["auc"].value
-    )
