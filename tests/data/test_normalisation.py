@@ -1,7 +1,9 @@
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from covidlib.data.normalisation import NORMALISATIONS, as_unit, to_model_input
 
@@ -38,6 +40,16 @@ def test_zscore_is_per_image():
         torch.testing.assert_close(
             result.double(), (image - mean) / deviation, atol=1e-5, rtol=1e-5
         )
+
+
+def test_zscore_of_columns_is_what_scipy_does_to_a_picture_by_default():
+    images = pictures()
+    shown = to_model_input(images, "zscore-columns", channels=1)
+    expected = np.stack([stats.zscore(image[0].numpy().astype(float)) for image in images])
+    np.testing.assert_allclose(shown[:, 0], expected, atol=1e-5)
+    images[1, :, :, 3] = 9
+    shown = to_model_input(images, "zscore-columns", channels=1)
+    assert shown[1, :, :, 3].abs().max() < 1e-5  # where SciPy gives NaN
 
 
 @pytest.mark.parametrize("value", [0, 1, 77, 254, 255])
