@@ -5,6 +5,7 @@ A value with no source is ours. Papers: msatl, magsd, manet (see ``book/referenc
 
 from covidlib.settings.contrastive import MocoSettings, SimclrSettings, SstlmSettings
 from covidlib.settings.data import DataSettings
+from covidlib.settings.magsd import MAGSDSettings
 from covidlib.settings.network import NetworkSettings
 from covidlib.settings.training import SupervisedSettings, TrainingSettings
 
