@@ -13,3 +13,4 @@ PROFILES = ("smoke", "laptop", "paper")
 
 __all__ = ["PROFILES", "DataSettings", "NetworkSettings", "SupervisedSettings", "TrainingSettings"]
 __all__ += ["MocoSettings", "SimclrSettings", "SstlmSettings"]
+__all__ += ["MAGSDSettings"]
