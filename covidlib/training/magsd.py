@@ -1,0 +1,124 @@
+"""MAG-SD: a primary view, views made from its attention, and a distance between their predictions.
+
+One step is one forward pass of the augmented images, whose attention makes the views, and one of
+all views together (magsd sec. 3.1, figure 1). The second pass is joined because the views are of
+one kind, images changed in training only: batch norm sees one mixture of them, its running
+statistics are renewed once by the primary images and once by the views, so half of what evaluation
+uses comes from unchanged images; four passes would leave them a quarter, and make the result depend
+on the order of the views. ``joined=False`` makes a pass for each view.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import LongTensor, Tensor, nn
+
+from covidlib.data.batches import Batch, share
+from covidlib.errors import RunError
+from covidlib.settings import MAGSDSettings
+from covidlib.training.attention_augmentation import draw_views, make_views
+from covidlib.training.data import TrainingData
+from covidlib.training.soft_distance import (
+    in_space,
+    l2_distance,
+    one_hot,
+    soft_distance,
+    soft_labels,
+)
+from covidlib.training.supervised import Supervised
+
+
+class MAGSD(Supervised):
+    """Training as in magsd sec. 3; predictions are those of the primary route alone.
+
+    Args:
+        network: offers ``attend(images)``, which returns logits (N, K) and maps (N, M, H, W).
+        settings: hyper-parameters.
+        data: the images.
+        seed: of order, augmentation, views and dropout.
+
+    Raises:
+        RunError: the network has no attention, although views are asked for.
+    """
+
+    settings: MAGSDSettings
+
+    def __init__(
+        self, network: nn.Module, settings: MAGSDSettings, data: TrainingData, seed: int
+    ) -> None:
+        if settings.views and not hasattr(network, "attend"):
+            raise RunError(f"{type(network).__name__} has no attention to make views from")
+        super().__init__(network, settings, data, seed)
+
+    def batch_loss(self, batch: Batch, step: int) -> Tensor:
+        """Return the mean loss of one batch."""
+        images = self.augmented(batch, step).images
+        whole = self.whole(step)
+        shares = draw_views(whole, (self.seed, self.current_epoch, step))
+        own = share(whole, self.trainer.global_rank, self.trainer.world_size)
+        on_device = shares[:, own].to(self.device, non_blocking=True)
+        return magsd_loss(self.network, images, batch.label, on_device, self.settings)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return SGD as the settings ask, with Nesterov's momentum where they do."""
+        optimizer = super().configure_optimizers()
+        for group in optimizer.param_groups:
+            group["nesterov"] = self.settings.nesterov
+        return optimizer
+
+
+def magsd_loss(
+    network: nn.Module, images: Tensor, labels: LongTensor, shares: Tensor, settings: MAGSDSettings
+) -> Tensor:
+    """Return the loss of one step, equation 7.
+
+    Args:
+        network: offers ``attend``.
+        images: augmented model inputs. Shape: (N, C, S, S).
+        labels: class numbers. Shape: (N,).
+        shares: of ``draw_views``, on the device of the images. Shape: (len(VIEWS), N, 3).
+        settings: views and regularisation.
+    """
+    if not settings.views:
+        return F.cross_entropy(network(images).float(), labels)
+    primary, maps = network.attend(images)
+    primary = primary.float()
+    views = make_views(images, maps, settings, shares)
+    predictions = predict_views(network, views, settings.joined).float()
+    distances = view_losses(primary, predictions, labels, settings)
+    whole = distances.mean() if settings.reduction == "mean" else distances.sum()
+    return F.cross_entropy(primary, labels) + settings.weight * whole
+
+
+def predict_views(network: nn.Module, views: list[Tensor], joined: bool) -> Tensor:
+    """Return the logits of V views, (V, N, K)."""
+    if not joined:
+        return torch.stack([network(view) for view in views])
+    together = torch.cat(views).contiguous(memory_format=torch.channels_last)
+    return network(together).unflatten(0, (len(views), -1))
+
+
+def view_losses(
+    primary: Tensor, predictions: Tensor, labels: LongTensor, settings: MAGSDSettings
+) -> Tensor:
+    """Return what each view adds to the loss, (V,).
+
+    Args:
+        primary: logits, float32. Shape: (N, K).
+        predictions: logits of V views, float32. Shape: (V, N, K).
+        labels: class numbers. Shape: (N,).
+        settings: regularisation.
+    """
+    if settings.regularisation == "none":
+        return torch.stack([F.cross_entropy(view, labels) for view in predictions])
+    compared = in_space(predictions, settings.space)
+    if settings.regularisation == "l2":
+        return l2_distance(one_hot(labels, primary), compared)
+    target = soft_labels(
+        primary,
+        labels,
+        settings.confidence,
+        agreeing=settings.soft_label == "agreeing",
+        smoothing=settings.smoothing,
+        space=settings.space,
+    )
+    return soft_distance(target, compared)
