@@ -22,6 +22,7 @@ from covidlib.runs.spec import RunSpec, described
 from covidlib.runs.store import Store
 from covidlib.training.data import TrainingData, training_data
 from covidlib.training.fit import Resources, fit
+from covidlib.training.magsd import MAGSD
 from covidlib.training.method import Method
 from covidlib.training.supervised import Supervised
 
