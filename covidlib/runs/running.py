@@ -26,7 +26,10 @@ from covidlib.training.magsd import MAGSD
 from covidlib.training.method import Method
 from covidlib.training.supervised import Supervised
 
-METHODS = {"SupervisedSettings": Supervised}
+METHODS = {
+    "SupervisedSettings": Supervised,
+    "MAGSDSettings": MAGSD,
+}
 
 Progress = Callable[[RunSpec, dict], None]
 
