@@ -1,0 +1,182 @@
+"""Weighted sums of several models' scores: differences, and differences of differences.
+
+One bootstrap for all models: patients are drawn once for every model, so what is hard for all
+cancels; the runs of each model are drawn on their own; where a statement is about several
+networks, these are drawn too.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from covidlib.errors import DataError
+from covidlib.evaluation.bootstrap import blocks_of
+from covidlib.evaluation.metrics import compute
+from covidlib.evaluation.predictions import Scored, scored
+from covidlib.evaluation.resampling import draw, weighted
+
+Runs = Sequence[pd.DataFrame]
+Terms = Sequence[tuple[float, Runs]]  # one number: weights, and the runs whose mean each weighs
+POWER = 0.8
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What an experiment measured, in the direction of a statement.
+
+    Args:
+        value: above 0 where it agrees with the statement.
+        low, high: 95% interval.
+        p_value: two-sided; how likely so large an effect is if there is none.
+        smallest: the effect that such an experiment finds in four of five cases.
+        units: networks (or other units) over which the value is a mean.
+        runs: trainings on the side that has fewest, over all units.
+        images: how many distinct images went in.
+        each: the value of every unit.
+    """
+
+    value: float
+    low: float
+    high: float
+    p_value: float
+    smallest: float
+    units: int
+    runs: int
+    images: int
+    each: tuple[float, ...] = ()
+
+
+def contrast(
+    units: Sequence[Terms],
+    metric: str = "auc",
+    *,
+    margin: float = 0.0,
+    split: str | None = "test",
+    resamples: int = 4000,
+    seed: int = 0,
+) -> Effect:
+    """Return the mean over units of a weighted sum of scores, with paired interval and p value.
+
+    With four models, "does attention gain more from transfer?" is one unit:
+    ``[(1, attention_with), (-1, attention_without), (-1, plain_with), (1, plain_without)]``.
+
+    Args:
+        units: one sum per network, say; drawn with replacement if there are two or more.
+        metric: a name of ``METRICS``.
+        margin: added to the value and its bounds: above 0 asks "not worse by more than this".
+        split: which rows count.
+        resamples, seed: how many draws, and from where.
+
+    Raises:
+        DataError: no unit, a side without runs, or models that were tested on other images.
+    """
+    groups = {_name(runs): list(runs) for terms in units for _, runs in terms}
+    if not groups or not all(groups.values()):
+        raise DataError("a contrast needs at least one unit, and a run on every side")
+    rng = np.random.default_rng([seed, resamples])
+    means = _group_means(groups, metric, split, resamples, rng)
+    sums = [
+        sum(weight * means[_name(runs)] for weight, runs in terms) for terms in units
+    ]  # each (1 + resamples,): the value itself, then the draws
+    table = np.column_stack(sums) + margin
+    fewest = sum(min(len(runs) for _, runs in terms) for terms in units)
+    count = len({s for runs in groups.values() for t in runs for s in scored(t, split).samples})
+    return _effect(table[0], table[1:], fewest, count, rng)
+
+
+def paired(units: Sequence[np.ndarray], *, resamples: int = 4000, seed: int = 0) -> Effect:
+    """Return the mean over units and images of per-image differences, like ``contrast``.
+
+    Args:
+        units: one array of differences per unit, over the same images. Shape of each: (N,).
+        resamples, seed: how many draws, and from where.
+
+    Raises:
+        DataError: no unit, no image, or units of different length.
+    """
+    if not len(units) or len({len(values) for values in units}) > 1 or not len(units[0]):
+        raise DataError("paired differences need units over the same images, at least one")
+    values = np.column_stack(units)  # (N, units)
+    rng = np.random.default_rng([seed, resamples])
+    even = np.full(len(values), 1 / len(values))
+    drawn = rng.multinomial(len(values), even, size=resamples) / len(values)
+    return _effect(values.mean(axis=0), drawn @ values, values.shape[1], len(values), rng)
+
+
+def weakest(effects: Sequence[Effect]) -> Effect:
+    """Return the effect that speaks least for a statement: all of them must hold for it to hold."""
+    return max(effects, key=lambda e: (e.p_value if e.value > 0 else 2 - e.p_value, -e.value))
+
+
+def _name(runs: Runs) -> tuple[int, ...]:
+    return tuple(id(table) for table in runs)
+
+
+def _group_means(
+    groups: dict[tuple, list[pd.DataFrame]],
+    metric: str,
+    split: str | None,
+    resamples: int,
+    rng: np.random.Generator,
+) -> dict[tuple, np.ndarray]:
+    """Return each group's mean score: over its runs, then under every draw. (1 + resamples,)."""
+    tables = {id(t): t for runs in groups.values() for t in runs}
+    runs = {name: _ordered(scored(table, split)) for name, table in tables.items()}
+    names = list(runs)
+    if len({run.classes for run in runs.values()}) > 1:
+        raise DataError("the models differ in classes")
+    values: dict[int, np.ndarray] = {}
+    for block in blocks_of([runs[name] for name in names]):
+        members = {names[i] for i in block}
+        if not all(members & set(group) for group in groups):
+            raise DataError("the models were not tested on the same images")
+        first = runs[names[block[0]]]
+        weights = draw(first.clusters, first.truth, resamples, rng)
+        for name in members:
+            value = compute(runs[name], metric).value
+            values[name] = np.concatenate([[value], weighted(runs[name], metric, weights)])
+    means = {}
+    for group in groups:
+        table = np.column_stack([values[name] for name in group])
+        times = rng.multinomial(len(group), np.full(len(group), 1 / len(group)), size=resamples)
+        means[group] = np.concatenate(
+            [[table[0].mean()], (table[1:] * times).sum(axis=1) / len(group)]
+        )
+    return means
+
+
+def _ordered(s: Scored) -> Scored:
+    order = np.argsort(s.samples.astype(str), kind="stable")
+    return Scored(
+        s.samples[order], s.clusters[order], s.truth[order], s.probabilities[order], s.classes
+    )
+
+
+def _effect(
+    values: np.ndarray, draws: np.ndarray, runs: int, images: int, rng: np.random.Generator
+) -> Effect:
+    """Summarise a value per unit, and draws of it. Shapes: (units,), (resamples, units)."""
+    count = len(values)
+    times = rng.multinomial(count, np.full(count, 1 / count), size=len(draws))
+    means = (draws * times).sum(axis=1) / count
+    means = means[np.isfinite(means)]
+    if len(means) < 0.9 * len(draws):
+        raise DataError("the contrast is undefined in more than a tenth of the draws")
+    low, high = np.quantile(means, [0.025, 0.975])
+    # One draw more on each side, so that no p value is 0 (Davison and Hinkley 1997, eq. 4.11).
+    tail = (1 + min((means <= 0).sum(), (means >= 0).sum())) / (1 + len(means))
+    reach = float(stats.norm.ppf(0.975) + stats.norm.ppf(POWER))
+    return Effect(
+        value=float(values.mean()),
+        low=float(low),
+        high=float(high),
+        p_value=float(min(1.0, 2 * tail)),
+        smallest=reach * float(means.std(ddof=1)),
+        units=count,
+        runs=runs,
+        images=images,
+        each=tuple(float(v) for v in values),
+    )

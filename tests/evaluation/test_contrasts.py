@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+from synthetic_predictions import predictions
+
+from covidlib.errors import DataError
+from covidlib.evaluation import difference, score
+from covidlib.evaluation.contrasts import contrast, paired, weakest
+
+FEW = {"resamples": 500}
+
+
+def runs(skill, seeds=(0, 1, 2), n=120, **options):
+    return [predictions(n, skill=skill, seed=int(100 * skill) + s, **options) for s in seeds]
+
+
+def test_one_difference_is_that_of_the_paired_bootstrap():
+    worse, better = runs(0.5), runs(1.5)
+    found = contrast([[(1, better), (-1, worse)]], resamples=2000)
+    expected = difference(worse, better, ["auc"])["auc"]
+    assert found.value == pytest.approx(expected.value)
+    assert found.low == pytest.approx(expected.low, abs=0.01)
+    assert found.high == pytest.approx(expected.high, abs=0.01)
+    assert found.p_value < 0.01
+    assert (found.units, found.runs, found.images) == (1, 3, 120)
+
+
+def test_a_difference_of_differences_is_what_its_four_scores_give():
+    sides = [runs(skill) for skill in (0.3, 0.9, 0.4, 1.6)]
+    weights = (1, -1, -1, 1)
+    found = contrast([list(zip(weights, sides, strict=True))], "accuracy", **FEW)
+    means = [np.mean([score(t, "accuracy").value for t in side]) for side in sides]
+    assert found.value == pytest.approx(np.dot(weights, means))
+    assert found.low < found.value < found.high
+
+
+def test_units_are_averaged_and_their_spread_counts():
+    base = runs(0.5)
+    same = [[(1, runs(1.5)), (-1, base)]] * 3
+    apart = [*same[:2], [(1, runs(0.2)), (-1, base)]]
+    one, three, mixed = (contrast(units, **FEW) for units in (same[:1], same, apart))
+    assert three.value == pytest.approx(one.value)
+    assert three.smallest == pytest.approx(one.smallest, rel=0.2)
+    assert mixed.value == pytest.approx(np.mean(mixed.each))
+    assert mixed.smallest > 1.5 * three.smallest
+    assert (three.units, three.runs) == (3, 9)
+
+
+def test_equal_models_differ_by_nothing():
+    base = runs(1.0)
+    found = contrast([[(1, base), (-1, base)]], **FEW)
+    assert (found.value, found.low, found.high, found.smallest) == (0, 0, 0, 0)
+    assert found.p_value == 1
+
+
+def test_a_margin_asks_whether_a_model_is_not_worse_by_more():
+    base, alike = runs(1.0), runs(1.01)
+    plain, shifted = (
+        contrast([[(1, alike), (-1, base)]], margin=margin, **FEW) for margin in (0.0, 0.5)
+    )
+    assert shifted.value == pytest.approx(plain.value + 0.5)
+    assert shifted.p_value < 0.01 < plain.p_value
+
+
+def test_p_values_are_even_when_there_is_nothing():
+    rng = np.random.default_rng(0)
+    found = [
+        contrast(
+            [[(1, [predictions(80, seed=a)]), (-1, [predictions(80, seed=b)])]], "accuracy", **FEW
+        ).p_value
+        for a, b in rng.integers(1, 10**6, (60, 2))
+    ]
+    assert 0 <= np.mean(np.array(found) < 0.05) <= 0.14
+    assert 0.3 < np.mean(np.array(found) < 0.5) < 0.7
+
+
+def test_folds_are_put_together():
+    folds = [predictions(40, skill=1.0, seed=s) for s in range(2)]
+    folds[1]["sample"] = "other " + folds[1]["sample"]
+    better = [predictions(40, skill=3.0, seed=s + 9) for s in range(2)]
+    better[1]["sample"] = "other " + better[1]["sample"]
+    found = contrast([[(1, better), (-1, folds)]], **FEW)
+    assert found.images == 80
+    assert found.value == pytest.approx(difference(folds, better, ["auc"])["auc"].value)
+
+
+def test_models_on_other_images_are_refused():
+    other = runs(1.0)
+    for table in other:
+        table["sample"] = "other " + table["sample"]
+    with pytest.raises(DataError, match="same images"):
+        contrast([[(1, runs(1.0)), (-1, other)]], **FEW)
+    with pytest.raises(DataError, match="every side"):
+        contrast([[(1, runs(1.0)), (-1, [])]], **FEW)
+    with pytest.raises(DataError, match="at least one unit"):
+        contrast([], **FEW)
+
+
+def test_paired_differences_have_the_interval_of_their_mean():
+    rng = np.random.default_rng(1)
+    values = rng.normal(0.3, 1, 400)
+    found = paired([values])
+    error = values.std() / 20
+    assert found.value == pytest.approx(values.mean())
+    assert found.high - found.low == pytest.approx(2 * 1.96 * error, rel=0.06)
+    assert found.smallest == pytest.approx((1.96 + 0.84) * error, rel=0.05)
+    with pytest.raises(DataError, match="same images"):
+        paired([values, values[:3]])
+
+
+def test_the_weakest_of_several_effects_decides():
+    strong, weak, against = (
+        paired([np.r_[1.0, 1.1, 0.9] * 3]),
+        *(paired([np.random.default_rng(2).normal(shift, 1, 50)]) for shift in (0.2, -2.0)),
+    )
+    assert weakest([strong, weak]) is weak
+    assert weakest([weak, against, strong]) is against
