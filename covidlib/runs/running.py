@@ -24,11 +24,14 @@ from covidlib.training.data import TrainingData, training_data
 from covidlib.training.fit import Resources, fit
 from covidlib.training.magsd import MAGSD
 from covidlib.training.method import Method
+from covidlib.training.segmentation import Segmentation
 from covidlib.training.supervised import Supervised
 
 METHODS = {
     "SupervisedSettings": Supervised,
     "MAGSDSettings": MAGSD,
+    "CxrSettings": Supervised,
+    "SegmentationSettings": Segmentation,
 }
 
 Progress = Callable[[RunSpec, dict], None]

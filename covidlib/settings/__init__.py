@@ -4,9 +4,11 @@ A value with no source is ours. Papers: msatl, magsd, manet (see ``book/referenc
 """
 
 from covidlib.settings.contrastive import MocoSettings, SimclrSettings, SstlmSettings
+from covidlib.settings.cxr import CxrSettings
 from covidlib.settings.data import DataSettings
 from covidlib.settings.magsd import MAGSDSettings
 from covidlib.settings.network import NetworkSettings
+from covidlib.settings.segmentation import SegmentationSettings
 from covidlib.settings.training import SupervisedSettings, TrainingSettings
 
 PROFILES = ("smoke", "laptop", "paper")
@@ -14,3 +16,4 @@ PROFILES = ("smoke", "laptop", "paper")
 __all__ = ["PROFILES", "DataSettings", "NetworkSettings", "SupervisedSettings", "TrainingSettings"]
 __all__ += ["MocoSettings", "SimclrSettings", "SstlmSettings"]
 __all__ += ["MAGSDSettings"]
+__all__ += ["CxrSettings", "SegmentationSettings"]

@@ -1,0 +1,77 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from torchmetrics.functional.classification import binary_f1_score, binary_jaccard_index
+
+from covidlib.evaluation.overlap import counts, dice, iou, overlap, territories
+
+
+def square(top, left, side=4, shape=(12, 20)):
+    mask = np.zeros(shape, bool)
+    mask[top : top + side, left : left + side] = True
+    return mask
+
+
+def test_two_shifted_squares():
+    """4×4 moved by one pixel: 12 shared, 20 in either."""
+    pair = counts(square(2, 2), square(2, 3))
+    assert pair == (12, 20)
+    assert iou(*pair) == 12 / 20 and dice(*pair) == 24 / 32
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_iou_and_dice_are_those_of_torchmetrics(seed):
+    one, two = np.random.default_rng(seed).random((2, 9, 11)) < 0.4
+    pair, tensors = counts(one, two), (torch.from_numpy(one), torch.from_numpy(two))
+    assert iou(*pair) == pytest.approx(binary_jaccard_index(*tensors).item())
+    assert dice(*pair) == pytest.approx(binary_f1_score(*tensors).item())
+    assert dice(*pair) == pytest.approx(2 * iou(*pair) / (1 + iou(*pair)))
+
+
+def test_nothing_and_everything():
+    empty, full = np.zeros((3, 3), bool), np.ones((3, 3), bool)
+    assert math.isnan(iou(*counts(empty, empty))) and math.isnan(dice(*counts(empty, empty)))
+    assert iou(*counts(empty, full)) == dice(*counts(empty, full)) == 0
+    assert iou(*counts(full, full)) == dice(*counts(full, full)) == 1
+
+
+def test_pooled_numbers_come_from_summed_pixels():
+    shared, either = np.array([1, 9]), np.array([2, 10])
+    assert iou(shared, either) == 10 / 12 and dice(shared, either) == 20 / 22
+
+
+def test_masks_of_another_kind_are_refused():
+    with pytest.raises(ValueError, match="booleans"):
+        counts(np.ones((2, 2)), np.ones((2, 2), bool))
+    with pytest.raises(ValueError, match="one shape"):
+        counts(np.ones((2, 2), bool), np.ones((3, 2), bool))
+
+
+def test_each_pixel_belongs_to_the_nearer_lung():
+    truth = square(2, 1) | square(2, 15)
+    places = territories(truth)
+    assert not (places["right"] & places["left"]).any()
+    assert (places["right"] | places["left"]).all()
+    assert places["right"][:, :9].all() and places["left"][:, 11:].all()
+
+
+@pytest.mark.parametrize("truth", [square(2, 2), square(1, 2, side=8) | square(5, 15, side=1)])
+def test_lungs_that_touch_or_specks_have_no_sides(truth):
+    assert territories(truth) is None
+    found = overlap(truth, truth)
+    assert found["iou"] == 1 and math.isnan(found["iou_left"])
+
+
+def test_each_lung_is_scored_by_itself():
+    truth = square(2, 1) | square(2, 15)
+    found = overlap(square(2, 2) | square(2, 15), truth)
+    assert found["iou_right"] == 12 / 20 and found["iou_left"] == 1
+    assert (found["shared"], found["either"]) == (28, 36)
+    assert found["dice"] == 56 / 64
+
+
+def test_the_right_lung_is_on_the_left_of_the_picture_whatever_its_size():
+    truth = square(1, 1, side=3) | square(1, 10, side=8)
+    assert territories(truth)["right"][2, 2] and territories(truth)["left"][2, 12]
