@@ -25,6 +25,7 @@ Root = Annotated[
 def list_command(data: Root = None) -> None:
     """List the data sets, and which of them are here."""
     from covidlib.data.cards import CARDS
+    from covidlib.data.compositions import COMPOSITIONS
 
     table = Table("name", "what", "kind", "images", "here", "get")
     for card in CARDS.values():
@@ -33,6 +34,7 @@ def list_command(data: Root = None) -> None:
         here = "yes" if _present(card, data) else "no"
         table.add_row(card.name, card.title, card.modality, images, here, way)
     console.print(table)
+    console.print(f"put together from them: {', '.join(COMPOSITIONS)}")
 
 
 @data_app.command("get")
@@ -82,8 +84,11 @@ def verify_command(name: Name, data: Root = None) -> None:
 def describe_command(name: Name, data: Root = None) -> None:
     """Show a data set's card and, where it is here, what its folder holds."""
     from covidlib.data.cards import card
+    from covidlib.data.compositions import COMPOSITIONS
 
     with _plain_errors():
+        if name in COMPOSITIONS:
+            return _describe_composition(name, data)
         chosen = card(name)
         for fact in ("title", "task", "source", "licence", "citation", "homepage", "layout"):
             console.print(f"[bold]{fact}[/bold]  {escape(str(getattr(chosen, fact)))}")
@@ -96,6 +101,25 @@ def describe_command(name: Name, data: Root = None) -> None:
             _describe_folder(name, data)
         else:
             console.print(f"not here: covidlib data get {name}")
+
+
+def _describe_composition(name: str, data: Path | None) -> None:
+    from covidlib.data.composition_report import classes_table, parts_table
+    from covidlib.data.compositions import COMPOSITIONS
+    from covidlib.data.opening import open_dataset
+
+    chosen = COMPOSITIONS[name]
+    console.print(f"[bold]{escape(chosen.title)}[/bold]  {escape(chosen.source)}")
+    for trap in chosen.traps:
+        console.print(f"[yellow]beware[/yellow]  {escape(trap)}")
+    dataset = open_dataset(name, data)
+    for frame in (parts_table(dataset), classes_table(dataset, chosen).reset_index()):
+        shown = Table(*frame.columns)
+        for row in frame.astype(str).itertuples(index=False):
+            shown.add_row(*row)
+        console.print(shown)
+    if absent := [c for c in chosen.classes if c not in dataset.classes]:
+        console.print(f"[yellow]without[/yellow]  {', '.join(absent)}: no image of it is here")
 
 
 def _describe_folder(name: str, data: Path | None) -> None:

@@ -4,8 +4,10 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from covidlib.data import lung_masks
 from covidlib.data.card_types import Card
 from covidlib.data.cards import CARDS
+from covidlib.data.compositions import COMPOSITIONS
 from covidlib.data.layouts import read
 from covidlib.data.table import Dataset
 from covidlib.errors import DatasetMissing
@@ -22,7 +24,8 @@ def open_dataset(
     """Return one data set as a table.
 
     Args:
-        name: a card's name, or a folder of class folders under the data root.
+        name: a card's name, "manet-masks" (every set with lung masks), or a folder of class folders
+            under the data root.
         root: the data root; without it COVIDLIB_DATA.
         phantom: draw the data set instead of reading it: same layout, same reader, other pixels.
 
@@ -30,6 +33,12 @@ def open_dataset(
         DatasetMissing: it is not there; the message names the command that gets it.
         DataError: it is there and breaks its contract.
     """
+    if name == lung_masks.NAME:
+        return lung_masks.open_lung_masks(root, phantom=phantom)
+    if name in COMPOSITIONS:
+        from covidlib.data.composing import compose
+
+        return compose(COMPOSITIONS[name], root, phantom=phantom)
     card = CARDS.get(name) or own_images(name)
     if phantom is None:
         folder = locate(card, root)

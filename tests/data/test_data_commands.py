@@ -94,3 +94,17 @@ def test_get_installs_through_the_command(tmp_path, monkeypatch):
     assert result.exit_code == 0
     assert asked == {"name": "kermany", "root": tmp_path.resolve(), "accept_unverified": True}
     assert "CC BY 4.0" in result.output
+
+
+def test_describe_a_composition(real_data):
+    result = run(data_app, ["describe", "magsd-localization", "--data", str(real_data)])
+    assert result.exit_code == 0
+    assert "magsd sec. 4.1" in result.output
+    cells = [[c.strip() for c in line.split("│")[1:-1]] for line in result.output.splitlines()]
+    assert ["total", "131", "75", "56", "56"] in [row for row in cells if row]
+
+
+def test_describe_a_composition_that_is_not_here(tmp_path):
+    result = run(data_app, ["describe", "magsd-a", "--data", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "no image of pneumonia, COVID-19" in " ".join(result.output.split())
