@@ -26,7 +26,7 @@ seed = 0
 import matplotlib.pyplot as plt
 
 from covidlib import book, figures
-from covidlib.data import findings
+from covidlib.pages import results
 from covidlib.pages import without_transfer as parts
 
 page = book.start(profile, data, seed)
@@ -60,15 +60,12 @@ parts.rate_table(page)
 # ```
 
 # %%
-done = parts.this_run(page)
-known = parts.recorded_runs(page)
+runs = results.gather(page, parts.NAME)
 
 # %% mystnb={"figure": {"name": "fig-msatl-curves", "caption": "Mean training loss per epoch, recorded on the real images (left) and in this run (right)."}} tags=["hide-input"]
 with figures.style():
     fig, axes = plt.subplots(1, 2, figsize=(9.5, 4.6))
-    for ax, name, runs in zip(axes, ("recorded", "this run"), (known, done), strict=True):
-        curves = {label: [r.curve for r in found] for label, found in runs.items() if found}
-        figures.training_curves(ax, curves, "loss").set_title(name)
+    results.draw_curves(axes, runs)
 
 # %% [markdown]
 # ## Table 4, the rows without transfer
@@ -77,7 +74,7 @@ with figures.style():
 # A verdict compares the paper's number with the recorded interval.
 
 # %% tags=["table", "hide-input"]
-table = parts.table(done, known)
+table = runs.table()
 table
 
 # %% mystnb={"figure": {"name": "fig-msatl-forest", "caption": "AUC of each network: the paper's number, the recorded interval and this run."}} tags=["hide-input"]
@@ -86,23 +83,21 @@ with figures.style():
     figures.forest(ax, table, "AUC")
 
 # %% mystnb={"figure": {"name": "fig-msatl-roc", "caption": "Recorded ROC curves on the 203 test images of COVID19-CT, and, in grey, two classifiers that look at no lung. AUCs with 95% intervals."}} tags=["hide-input"]
-floors = findings.read(page.recorded / "msatl" / "data").runs
-shown = {name: floors[name] for name in ("grey statistics", "size and shape")}
 with figures.style():
     fig, ax = plt.subplots(figsize=(6.5, 7.4))
-    figures.roc_curves(ax, parts.predictions(known), floors=shown, resamples=300)
+    results.draw_roc(ax, page, runs.tables(list(runs.shown)))
 
 # %% [markdown]
 # ## Does attention help without transfer?
 #
 # The paper's own rows disagree: with attention the accuracy is higher and, for R-50, the F1 lower.
-# Here each pair of variants is compared on the same test images; p values are corrected by Holm over the table.
+# Here each pair of variants is compared on the same test images, with patients drawn as a whole; p values are corrected by Holm over the table.
 
 # %% tags=["table"]
-parts.attention_table(known)
+parts.attention_table(runs)
 
 # %% tags=["hide-input"]
-for name, value in parts.sentences(table, known, floors).items():
+for name, value in parts.sentences(page, runs, table).items():
     page.glue(name, value)
 
 # %% [markdown]
