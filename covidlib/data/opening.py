@@ -9,6 +9,7 @@ from covidlib.data.card_types import Card
 from covidlib.data.cards import CARDS
 from covidlib.data.compositions import COMPOSITIONS
 from covidlib.data.layouts import read
+from covidlib.data.layouts.listed import image_list
 from covidlib.data.table import Dataset
 from covidlib.errors import DatasetMissing
 from covidlib.files import once
@@ -16,6 +17,8 @@ from covidlib.paths import cache_root, data_root
 
 if TYPE_CHECKING:
     from covidlib.data.phantoms import PhantomSettings
+
+LIST = ".csv"
 
 
 def open_dataset(
@@ -25,7 +28,7 @@ def open_dataset(
 
     Args:
         name: a card's name, "manet-masks" (every set with lung masks), or a folder of class folders
-            under the data root.
+            or a list of images (``.csv``) under the data root.
         root: the data root; without it COVIDLIB_DATA.
         phantom: draw the data set instead of reading it: same layout, same reader, other pixels.
 
@@ -35,6 +38,8 @@ def open_dataset(
     """
     if name == lung_masks.NAME:
         return lung_masks.open_lung_masks(root, phantom=phantom)
+    if name.endswith(LIST) and phantom is None:
+        return listed_images(name, root)
     if name in COMPOSITIONS:
         from covidlib.data.composing import compose
 
@@ -48,7 +53,24 @@ def open_dataset(
         folder = materialise(name, phantom)
     table = read(card, folder)
     classes = card.classes or tuple(sorted(table["label"].dropna().unique()))
-    return Dataset(name=name, table=table, classes=classes, phantom=phantom is not None)
+    return Dataset(
+        name=name, table=table, classes=classes, phantom=phantom is not None or drawn(folder)
+    )
+
+
+def listed_images(name: str, root: str | Path | None = None) -> Dataset:
+    """Return the images that a CSV under the data root lists."""
+    home = data_root(root)
+    if home is None:
+        raise DatasetMissing(f"{name}: no data root is set. {_advice(own_images(name))}")
+    table = image_list(home / name)
+    classes = tuple(sorted(table["label"].dropna().unique()))
+    return Dataset(name=name, table=table, classes=classes, phantom=drawn((home / name).parent))
+
+
+def drawn(folder: Path) -> bool:
+    """Whether a folder says that its images were drawn by this library."""
+    return (folder / "phantom.json").is_file()
 
 
 def own_images(name: str) -> Card:
