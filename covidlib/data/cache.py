@@ -21,7 +21,7 @@ from joblib import Parallel, delayed
 from PIL import Image
 from tqdm import tqdm
 
-from covidlib.data.decoding import Problem, Window, read_mask, read_uint8, refuse
+from covidlib.data.decoding import Problem, Window, read_colour, read_mask, read_uint8, refuse
 from covidlib.data.table import Dataset
 from covidlib.errors import DataError
 from covidlib.files import sync
@@ -57,6 +57,7 @@ class Preprocessing:
         clahe_grid: tiles per side (magsd's code: 4).
         apply_lung_mask: black outside the lungs; an image without lung mask is then a problem.
         window: how more than 8 bits become 8, see ``covidlib.data.decoding.read_uint8``.
+        colour: keep red, green and blue, for natural images; without CLAHE.
 
     Raises:
         DataError: a setting outside its range.
@@ -68,6 +69,7 @@ class Preprocessing:
     clahe_grid: int = 4
     apply_lung_mask: bool = False
     window: Window = "full"
+    colour: bool = False
 
     def __post_init__(self) -> None:
         if not 8 <= self.size <= 4096:
@@ -82,6 +84,14 @@ class Preprocessing:
             len(self.window) == 2 and float(self.window[0]) < float(self.window[1])
         ):
             raise DataError(f'window is "full", "minmax" or (low, high), got {self.window!r}')
+        if self.colour and self.clahe_clip is not None:
+            raise DataError("CLAHE is for grey images, and colour is set")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one image in the cache: (S, S), or (3, S, S) in colour."""
+        square = (self.size, self.size)
+        return (3, *square) if self.colour else square
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,7 @@ class Cached:
     """A data set as arrays; row i of each belongs to row i of ``table``.
 
     Args:
-        images: read-only memory map. Shape: (N, S, S), uint8.
+        images: read-only memory map. Shape: (N, S, S), or (N, 3, S, S) in colour, uint8.
         lungs: 0 or 1, None unless asked for and known of any image. Shape: (N, S, S), uint8.
         lesions: likewise; a drawn mask without a lesion is all 0.
         has_lung: where ``lungs`` is known; elsewhere its rows mean nothing. Shape: (N,), bool.
@@ -115,19 +125,22 @@ def prepare(
     """Apply every step of ``Preprocessing`` to one image.
 
     Args:
-        image: grey, uint8. Shape: (H, W).
+        image: uint8. Shape: (H, W) if grey, (H, W, 3) in colour.
         preprocessing: the settings.
         lung: boolean mask of the same view, needed by ``apply_lung_mask``. Shape: (H', W').
 
     Returns:
-        uint8. Shape: (S, S).
+        uint8. Shape: (S, S), or (3, S, S) in colour.
     """
-    if image.dtype != np.uint8 or image.ndim != 2:
-        raise DataError(f"expected uint8 of shape (H, W), got {image.dtype} {image.shape}")
+    shape = "(H, W, 3)" if preprocessing.colour else "(H, W)"
+    if image.dtype != np.uint8 or image.shape[2:] != ((3,) if preprocessing.colour else ()):
+        raise DataError(f"expected uint8 of shape {shape}, got {image.dtype} {image.shape}")
     content = _resize(image, preprocessing, Image.Resampling.BILINEAR)
     if preprocessing.clahe_clip is not None:
         content = _equalise(content, preprocessing.clahe_clip, preprocessing.clahe_grid)
     prepared = _pad(content, preprocessing.size)
+    if preprocessing.colour:
+        prepared = prepared.transpose(2, 0, 1)
     if preprocessing.apply_lung_mask:
         if lung is None:
             raise DataError("apply_lung_mask, and no lung mask")
@@ -149,21 +162,22 @@ def prepare_mask(mask: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
 
 def _resize(image: np.ndarray, settings: Preprocessing, filter_: Image.Resampling) -> np.ndarray:
     """Return the part of the square that shows the image, before padding."""
-    height, width = image.shape
+    height, width = image.shape[:2]
     size, box = (settings.size, settings.size), None
     if settings.fit == "pad":
         scale = settings.size / max(width, height)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
     elif settings.fit == "crop":
         # Cut in the same step: 1 x 10,000,000 pixels must not become 256 x 2,560,000,000 first.
-        left, top = (width - min(image.shape)) / 2, (height - min(image.shape)) / 2
+        left, top = (width - min(height, width)) / 2, (height - min(height, width)) / 2
         box = (left, top, width - left, height - top)
     return np.asarray(Image.fromarray(image).resize(size, filter_, box=box))
 
 
 def _pad(content: np.ndarray, size: int) -> np.ndarray:
     rows, columns = (size - content.shape[0]), (size - content.shape[1])
-    return np.pad(content, [(rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2)])
+    sides = [(rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2)]
+    return np.pad(content, [*sides, *[(0, 0)] * (content.ndim - 2)])
 
 
 def _equalise(image: np.ndarray, clip: float, grid: int) -> np.ndarray:
@@ -265,11 +279,16 @@ def _key(dataset: Dataset, settings: Preprocessing, masks: bool) -> str:
         "format": FORMAT,
         "pixels": replace(dataset, table=table).fingerprint,
         "order": _digest("\n".join(table["sample"])),
-        "settings": asdict(settings),
+        "settings": _known(settings),
         "masks": masks,
     }
     name = re.sub(r"[^\w.-]", "_", dataset.name)
     return f"{name}-{settings.size}-{_digest(json.dumps(body, sort_keys=True))[:20]}"
+
+
+def _known(settings: Preprocessing) -> dict:
+    """Return the settings without colour where it is not asked for: older caches keep their key."""
+    return {k: v for k, v in asdict(settings).items() if k != "colour" or v}
 
 
 def _open(folder: Path, table: pd.DataFrame, verify: bool) -> Cached | None:
@@ -287,9 +306,13 @@ def _open(folder: Path, table: pd.DataFrame, verify: bool) -> Cached | None:
         return None
     skipped = [Problem(Path(table["path"].iloc[row]), why) for row, why in manifest["skipped"]]
     kept = table.drop(index=[row for row, _ in manifest["skipped"]]).reset_index(drop=True)
-    shape = (len(kept), *[manifest["settings"]["size"]] * 2)
+    settings = manifest["settings"]
+    square = (settings["size"], settings["size"])
+    shapes = {name: (len(kept), *square) for name in ARRAYS}
+    if settings.get("colour"):
+        shapes["images"] = (len(kept), 3, *square)
     try:
-        arrays = {name: _map(folder / f"{name}.npy", shape, manifest["files"]) for name in ARRAYS}
+        arrays = {n: _map(folder / f"{n}.npy", shapes[n], manifest["files"]) for n in ARRAYS}
     except (FileNotFoundError, ValueError) as error:
         log.warning("%s is built again: %s", folder, error)
         return None
@@ -326,7 +349,8 @@ def _build(
             n for n, c in ARRAYS.items() if n == "images" or (masks and table[c].notna().any())
         ]
         for name in names:
-            _reserve(partial / f"{name}.npy", len(table), settings.size)
+            shape = settings.shape if name == "images" else (settings.size, settings.size)
+            _reserve(partial / f"{name}.npy", (len(table), *shape))
         skipped = _fill(partial, table, settings, names, workers)
         for name in names:
             _drop_rows(partial / f"{name}.npy", [row for row, _ in skipped])
@@ -341,9 +365,9 @@ def _build(
     log.info("built %s: %d images, %d skipped", folder, len(table) - len(skipped), len(skipped))
 
 
-def _reserve(path: Path, rows: int, size: int) -> np.memmap:
+def _reserve(path: Path, shape: tuple[int, ...]) -> np.memmap:
     """Create an array of zeros with its disk space: a full disk would kill a memory map later."""
-    array = np.lib.format.open_memmap(path, "w+", np.uint8, (rows, size, size))
+    array = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
     if hasattr(os, "posix_fallocate"):
         with open(path, "r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
@@ -405,10 +429,10 @@ def _prepare_files(
     files: dict[str, str], settings: Preprocessing, names: list[str]
 ) -> dict[str, np.ndarray]:
     """Return the rows of one image for the arrays in ``names``, those that are known."""
-    image = read_uint8(files["images"], settings.window)
+    image = (read_colour if settings.colour else read_uint8)(files["images"], settings.window)
     wanted = [*names, "lungs"] if settings.apply_lung_mask else names
     masks = {
-        name: _matching_mask(file, image.shape)
+        name: _matching_mask(file, image.shape[:2])
         for name, file in files.items()
         if name != "images" and name in wanted and not pd.isna(file)
     }
@@ -436,7 +460,7 @@ def _drop_rows(path: Path, rows: list[int]) -> None:
         return
     full = np.load(path, mmap_mode="r")
     kept = np.setdiff1d(np.arange(len(full)), rows)
-    shorter = _reserve(path.with_suffix(".shorter"), len(kept), full.shape[1])
+    shorter = _reserve(path.with_suffix(".shorter"), (len(kept), *full.shape[1:]))
     for start in range(0, len(kept), CHUNK):
         shorter[start : start + CHUNK] = full[kept[start : start + CHUNK]]
     shorter.flush()
@@ -449,7 +473,7 @@ def _write_manifest(
     files = [folder / f"{name}.npy" for name in names]
     body = {
         "files": {file.name: _describe(file) for file in files},
-        "settings": asdict(settings),
+        "settings": _known(settings),
         "skipped": skipped,
         "versions": {"numpy": np.__version__, "pillow": PIL.__version__},
     }

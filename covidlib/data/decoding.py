@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ SMALLEST_SPAN = 1 / 16
 GREY16 = ("I;16", "I;16L", "I;16B")
 
 Window = tuple[float, float] | Literal["full", "minmax"]
+Convert = Callable[[Image.Image], np.ndarray]
 
 
 class MissingExtra(CovidlibError):
@@ -93,6 +94,29 @@ def read_uint8(path: str | Path, window: Window = "full") -> np.ndarray:
     return pixels.values if pixels.values.dtype == np.uint8 else to_uint8(pixels, window)
 
 
+def read_colour(path: str | Path, window: Window = "full") -> np.ndarray:
+    """Decode one image to 8 bits of red, green and blue, upright.
+
+    What is transparent becomes black; a picture without colour has three equal channels.
+
+    Args:
+        path: the file.
+        window: how more than 8 bits of grey become 8, see ``read_uint8``.
+
+    Returns:
+        uint8. Shape: (H, W, 3).
+
+    Raises:
+        DataError: as ``read_grey``.
+    """
+    path = Path(path)
+    values = _decoded(path, _to_colour)
+    if isinstance(values, np.ndarray) and values.ndim == 3:
+        return values
+    grey = read_uint8(path, window)
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
 def to_uint8(pixels: Pixels, window: Window = "full") -> np.ndarray:
     """Map grey values to 0..255 by a window, see ``read_uint8``.
 
@@ -151,7 +175,14 @@ def refuse(problems: Iterable[Problem]) -> NoReturn:
 
 def read_pixels(path: str | Path) -> Pixels:
     """Decode one image without choosing a window, see ``read_grey``."""
-    path = Path(path)
+    values = _decoded(Path(path), _to_grey)
+    if isinstance(values, Pixels):
+        return values
+    return Pixels(values, 0, np.iinfo(values.dtype).max)
+
+
+def _decoded(path: Path, convert: Convert) -> np.ndarray | Pixels:
+    """Return what a picture holds, converted, or the pixels of a DICOM file."""
     try:
         with open(path, "rb") as file, _strict_pillow():
             start = file.read(132)
@@ -160,14 +191,13 @@ def read_pixels(path: str | Path) -> Pixels:
             file.seek(0)
             if start[128:] == b"DICM" or path.suffix.lower() in (".dcm", ".dicom"):
                 return _read_dicom(file)
-            values = _read_picture(file)
+            return _read_picture(file, convert)
     except CovidlibError:
         raise
     except Exception as error:
         # Damaged bytes make decoders raise anything, from OSError to KeyError and SyntaxError.
         text = re.sub(r"<_io\.BufferedReader name=.*?>", path.name, str(error))
         raise DataError(f"{type(error).__name__}: {text}") from error
-    return Pixels(values, 0, np.iinfo(values.dtype).max)
 
 
 def _failure(path: str | Path) -> str | None:
@@ -190,7 +220,7 @@ def _strict_pillow() -> Iterator[None]:
         ImageFile.LOAD_TRUNCATED_IMAGES = lenient
 
 
-def _read_picture(file: BinaryIO) -> np.ndarray:
+def _read_picture(file: BinaryIO, convert: Convert) -> np.ndarray:
     # An open file, not its name: by name, Pillow maps an uncompressed TIFF into memory with the
     # sides of the turned image, and so garbles orientations 5 to 8.
     with Image.open(file, formats=FORMATS) as image:
@@ -209,8 +239,8 @@ def _read_picture(file: BinaryIO) -> np.ndarray:
             and image.tag_v2[ExifTags.Base.PhotometricInterpretation] == 0
         )
         ImageOps.exif_transpose(image, in_place=True)
-        grey = _to_grey(image)
-    return 65535 - grey if white_is_zero else grey
+        values = convert(image)
+    return 65535 - values if white_is_zero else values
 
 
 def _check_size(width: int, height: int) -> None:
@@ -227,12 +257,24 @@ def _to_grey(image: Image.Image) -> np.ndarray:
         return np.where(values == image.info.get("transparency", -1), 0, values).astype(np.uint16)
     if image.mode == "F":
         raise DataError("floating-point pixels, whose range nobody knows; 8 or 16 bits are needed")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        if image.getchannel("A").getextrema() == (0, 0):
-            raise DataError("every pixel is transparent")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
-    return np.array(image.convert("L"))
+    return np.array(_on_black(image).convert("L"))
+
+
+def _to_colour(image: Image.Image) -> np.ndarray:
+    """Return uint8 (H, W, 3), or what ``_to_grey`` makes of more than 8 bits of grey."""
+    if image.mode in (*GREY16, "I", "F"):
+        return _to_grey(image)
+    return np.array(_on_black(image).convert("RGB"))
+
+
+def _on_black(image: Image.Image) -> Image.Image:
+    """Return an image whose transparent parts are black."""
+    if not image.has_transparency_data:
+        return image
+    image = image.convert("RGBA")
+    if image.getchannel("A").getextrema() == (0, 0):
+        raise DataError("every pixel is transparent")
+    return Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
 
 
 def _read_dicom(file: BinaryIO) -> Pixels:

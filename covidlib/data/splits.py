@@ -7,8 +7,9 @@ from sklearn.model_selection import StratifiedGroupKFold
 from covidlib.data.table import SPLITS
 from covidlib.errors import DataError
 
-SCHEMES = ("official", "official+val", "holdout", "kfold")
+SCHEMES = ("official", "official+val", "val-as-test", "holdout", "kfold")
 TENTHS = 10  # 8:1:1 is eight, one and one of ten parts
+KEPT_BACK = 50  # "val-as-test" looks at one of so many training images of each class
 
 
 def split_table(
@@ -29,9 +30,12 @@ def split_table(
     Args:
         table: rows as in ``covidlib.data.table.COLUMNS``.
         scheme: "official" keeps the published split; "official+val" keeps its test set and draws
-            the validation set out of its training set where none was published; "holdout" draws
-            8:1:1; "kfold" tests on part ``fold`` of ``folds`` and draws a tenth of all for
-            validation from the rest. Drawn sets are stratified by label and grouped by patient.
+            the validation set out of its training set where none was published; "val-as-test" is
+            for ImageNet, whose test labels are secret: the published validation set is the test
+            set, and a fiftieth of each class's training images, one at least, is for validation;
+            "holdout" draws 8:1:1; "kfold" tests on part ``fold`` of ``folds`` and draws a tenth of
+            all for validation from the rest. Drawn sets are stratified by label; the last two and
+            "official+val" are grouped by patient.
         seed: of the drawn schemes.
         fold: which part is the test set, from 0; "kfold" alone takes one.
         folds: into how many parts "kfold" cuts.
@@ -43,7 +47,9 @@ def split_table(
     _check_request(scheme, fold, folds)
     known = table["label"].notna()
     rows = table[known].sort_values("sample")
-    if scheme.startswith("official"):
+    if scheme == "val-as-test":
+        drawn = _val_as_test(rows, seed)
+    elif scheme.startswith("official"):
         drawn = _official(rows, scheme, seed)
     else:
         drawn = _holdout(rows, seed) if scheme == "holdout" else _kfold(rows, seed, fold, folds)
@@ -52,6 +58,16 @@ def split_table(
     result["split"] = drawn.reindex(table.index).astype("string")
     result.attrs["unlabelled"] = int((~known).sum())
     return result
+
+
+def limit_split(table: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
+    """Return a table whose split holds at most so many images of each class in each set.
+
+    Which ones depends on the seed and on the set of rows, not on their order.
+    """
+    order = table.sort_values("sample").sample(frac=1, random_state=seed)
+    place = order.groupby(["split", "label"]).cumcount().reindex(table.index)
+    return table.assign(split=table["split"].mask(place >= most))
 
 
 def split_counts(table: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
@@ -90,6 +106,21 @@ def _official(rows: pd.DataFrame, scheme: str, seed: int) -> pd.Series:
     chosen = _parts(train, TENTHS, seed) == 0
     published[train.index[chosen]] = "val"
     return published
+
+
+def _val_as_test(rows: pd.DataFrame, seed: int) -> pd.Series:
+    published = rows["split"].astype(object)
+    if strangers := set(published.fillna("none")) - {"train", "val", "test"}:
+        raise DataError(f"a labelled image has the split {sorted(strangers)}, not train or val")
+    if absent := {"train", "val"} - set(published):
+        raise DataError(f"the published split has no {' and no '.join(sorted(absent))} set")
+    drawn = published.replace({"val": "test", "test": pd.NA})  # a published test set stays out
+    random = np.random.default_rng(seed)
+    train = rows[published == "train"]
+    for _, images in train.groupby(train["label"].astype(str), sort=True):
+        kept = max(1, len(images) // KEPT_BACK) if len(images) > 1 else 0
+        drawn[random.choice(images.index, kept, replace=False)] = "val"
+    return drawn
 
 
 def _holdout(rows: pd.DataFrame, seed: int) -> pd.Series:

@@ -9,6 +9,7 @@ from covidlib.settings.data import DataSettings
 from covidlib.settings.magsd import MAGSDSettings
 from covidlib.settings.network import NetworkSettings
 from covidlib.settings.segmentation import SegmentationSettings
+from covidlib.settings.stl import GraftSettings, StlmSettings, StlnSettings
 from covidlib.settings.training import SupervisedSettings, TrainingSettings
 
 PROFILES = ("smoke", "laptop", "paper")
@@ -17,3 +18,4 @@ __all__ = ["PROFILES", "DataSettings", "NetworkSettings", "SupervisedSettings", 
 __all__ += ["MocoSettings", "SimclrSettings", "SstlmSettings"]
 __all__ += ["MAGSDSettings"]
 __all__ += ["CxrSettings", "SegmentationSettings"]
+__all__ += ["GraftSettings", "StlmSettings", "StlnSettings"]

@@ -20,6 +20,7 @@ class DataSettings:
         preprocessing: what happens once, before the uint8 cache.
         phantom: settings of the drawn images; None means acquired ones.
         masks: whether lung and lesion masks travel with the images.
+        limit: most images of each class in each split, for quick looks at large sets; None is all.
     """
 
     dataset: str
@@ -30,10 +31,13 @@ class DataSettings:
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     phantom: PhantomSettings | None = None
     masks: bool = False
+    limit: int | None = None
 
     def __post_init__(self) -> None:
         if self.split not in SCHEMES:
             raise ValueError(f"split is one of {SCHEMES}, not {self.split!r}")
+        if self.limit is not None and self.limit < 1:
+            raise ValueError(f"limit is 1 or more, got {self.limit}")
 
     @property
     def slug(self) -> str:

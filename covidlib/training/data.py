@@ -11,7 +11,7 @@ from torch import LongTensor
 from covidlib.data import Dataset, open_dataset
 from covidlib.data.batches import DeviceImages
 from covidlib.data.cache import Cached, build_cache
-from covidlib.data.splits import split_table
+from covidlib.data.splits import limit_split, split_table
 from covidlib.errors import DataError
 from covidlib.settings import DataSettings
 
@@ -67,6 +67,8 @@ def training_data(settings: DataSettings, root: Path | None) -> TrainingData:
         fold=settings.fold,
         folds=settings.folds,
     )
+    if settings.limit is not None:
+        table = limit_split(table, settings.limit, settings.split_seed)
     train = table.loc[table["split"] == "train", "label"].dropna()
     if absent := sorted(set(dataset.classes) - set(train)):
         raise DataError(
