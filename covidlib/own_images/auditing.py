@@ -1,0 +1,240 @@
+"""The audit of a person's images: what is wrong with them, and what a classifier could cheat by."""
+
+import time
+from dataclasses import dataclass
+
+import pandas as pd
+from scipy.stats.contingency import association
+
+from covidlib.data.findings import Findings, find
+from covidlib.data.floors import FLOORS
+from covidlib.evaluation import Interval, intervals
+from covidlib.own_images.inspecting import Inspection, inspect
+from covidlib.own_images.modality import NAMES
+from covidlib.own_images.opening import FEW_PATIENTS, OwnImages, positive_last
+
+UNEVEN = 3  # the largest class over the smallest
+TELLING = 0.3  # Cramér's V of source and class
+FLOOR_SEEDS = 3
+
+
+@dataclass(frozen=True)
+class Remark:
+    """One thing that the audit says.
+
+    Args:
+        kind: "stop" where nothing should be trained, "beware", or "fine".
+        text: what it is, and what to do.
+    """
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Everything that was found.
+
+    Args:
+        inspection: one look at every image.
+        findings: counts, leaks and floors of the readable images.
+        floors: AUC of each floor with its interval.
+        sources: images per source and class, None where no source is known.
+        remarks: what to make of it, the gravest first.
+        seconds: how long it took.
+    """
+
+    inspection: Inspection
+    findings: Findings
+    floors: dict[str, Interval]
+    sources: pd.DataFrame | None
+    remarks: tuple[Remark, ...]
+    seconds: float
+
+    @property
+    def stops(self) -> tuple[Remark, ...]:
+        """Remarks that forbid training."""
+        return tuple(remark for remark in self.remarks if remark.kind == "stop")
+
+
+def audit(own: OwnImages, modality: str | None = None, workers: int | None = 1) -> Audit:
+    """Look for everything that would make a result worthless.
+
+    Args:
+        own: the images with the split that training will use.
+        modality: see ``inspect``.
+        workers: processes that decode, None for one per core.
+
+    Raises:
+        DataError: images of another kind, see ``inspect``.
+    """
+    start = time.monotonic()
+    seen = inspect(own, modality, workers)
+    findings = find(seen.own.dataset, "own", FLOOR_SEEDS, workers)
+    floors = {
+        name: intervals([positive_last(run, own.positive) for run in runs], ["auc"], resamples=500)[
+            "auc"
+        ]
+        for name, runs in findings.runs.items()
+    }
+    sources = class_sources(seen.own.dataset.table)
+    remarks = (
+        *_of_files(seen),
+        *_of_patients(seen.own),
+        *_of_leaks(findings),
+        *_of_balance(seen.own.dataset.table, sources),
+        *_of_floors(floors),
+    )
+    order = ("stop", "beware", "fine")
+    return Audit(
+        seen,
+        findings,
+        floors,
+        sources,
+        tuple(sorted(remarks, key=lambda remark: order.index(remark.kind))),
+        time.monotonic() - start,
+    )
+
+
+def class_sources(table: pd.DataFrame) -> pd.DataFrame | None:
+    """Count images per source (rows) and class (columns), None where no source is known."""
+    known = table.dropna(subset=["source", "label"])
+    if known.empty:
+        return None
+    return pd.crosstab(known["source"].to_numpy(str), known["label"].to_numpy(str)).rename_axis(
+        index="source", columns="class"
+    )
+
+
+def _of_files(seen: Inspection) -> list[Remark]:
+    remarks = []
+    if seen.problems:
+        first = seen.problems[0]
+        remarks.append(
+            Remark(
+                "stop",
+                f"{len(seen.problems)} files cannot be decoded, the first is {first.path.name} "
+                f"({first.reason}). Remove or replace them; all are listed below.",
+            )
+        )
+    name = NAMES[seen.modality]
+    if len(strange := seen.strangers):
+        remarks.append(
+            Remark(
+                "beware",
+                f"{len(strange)} of {len(seen.looks)} images do not look like a {name}; "
+                f"look at {', '.join(strange['sample'].head(3))}.",
+            )
+        )
+    else:
+        remarks.append(Remark("fine", f"All readable images may be a {name}."))
+    return remarks
+
+
+def _of_patients(own: OwnImages) -> list[Remark]:
+    table, remarks = own.dataset.table, []
+    if unknown := int(table["patient"].isna().sum()):
+        remarks.append(
+            Remark(
+                "beware",
+                f"The patient of {unknown} of {len(table)} images is unknown; each is taken for a "
+                "patient of its own. Where a patient has several images, they may be trained and "
+                "tested on: give patients in a CSV (covidlib own list).",
+            )
+        )
+    tested = table[table["split"] == "test"]
+    people = tested["patient"].fillna(tested["sample"]).groupby(tested["label"]).nunique()
+    if (few := people[people < FEW_PATIENTS]).size:
+        worst, count = few.idxmin(), int(few.min())
+        remarks.append(
+            Remark(
+                "beware",
+                f"The test set has {count} patients of {worst!r}: a share of 0.8 among them is "
+                f"known to about ±{1.96 * (0.16 / count) ** 0.5:.2f}.",
+            )
+        )
+    return remarks
+
+
+def _of_leaks(findings: Findings) -> list[Remark]:
+    remarks = []
+    if len(findings.patients):
+        remarks.append(
+            Remark(
+                "stop",
+                f"{len(findings.patients)} patients have images in more than one set. "
+                "Give each patient one set, or leave the split out and it is drawn by patient.",
+            )
+        )
+    if len(findings.sources):
+        remarks.append(
+            Remark("beware", f"{len(findings.sources)} sources have images in more than one set.")
+        )
+    pairs = findings.pairs
+    if across := int(pairs["across"].sum()):
+        remarks.append(
+            Remark(
+                "beware",
+                f"{across} pairs of images that look the same are in different sets. "
+                "Give both one patient in a CSV, or keep one of them.",
+            )
+        )
+    if opposite := int(pairs["opposite"].sum()):
+        remarks.append(
+            Remark(
+                "beware",
+                f"{opposite} pairs of images that look the same have different labels: "
+                "where they are one picture, one label is wrong.",
+            )
+        )
+    if not len(pairs):
+        remarks.append(Remark("fine", "No two images are the same picture."))
+    return remarks
+
+
+def _of_balance(table: pd.DataFrame, sources: pd.DataFrame | None) -> list[Remark]:
+    remarks, counts = [], table["label"].value_counts()
+    if counts.max() > UNEVEN * counts.min():
+        remarks.append(
+            Remark(
+                "beware",
+                f"{counts.idxmax()!r} has {counts.max() / counts.min():.1f} times the images of "
+                f"{counts.idxmin()!r}: accuracy will flatter; look at AUC and sensitivity.",
+            )
+        )
+    if sources is None:
+        remarks.append(
+            Remark(
+                "beware",
+                "No source (hospital, scanner, collection) is known, so nobody can tell whether "
+                "the class is the source. Give it in a CSV.",
+            )
+        )
+    elif min(sources.shape) > 1:
+        strength = association(sources.to_numpy(), method="cramer")
+        told = sources.max(axis=1).sum() / sources.to_numpy().sum()
+        text = (
+            f"The source alone names the class of {told:.0%} of the images "
+            f"(Cramér's V {strength:.2f})"
+        )
+        better = strength > TELLING
+        advice = ": a network may learn to recognise the source." if better else "."
+        remarks.append(Remark("beware" if better else "fine", text + advice))
+    else:
+        remarks.append(Remark("fine", "All images come from one source."))
+    return remarks
+
+
+def _of_floors(floors: dict[str, Interval]) -> list[Remark]:
+    usable = {name: found for name, found in floors.items() if FLOORS[name].exploitable != "no"}
+    usable = {name: found for name, found in usable.items() if found.value == found.value}
+    if not usable:
+        return []
+    name, best = max(usable.items(), key=lambda item: item[1].value)
+    text = (
+        f"A classifier that sees only {name} reaches an AUC of {best.value:.2f} "
+        f"[{best.low:.2f}, {best.high:.2f}]"
+    )
+    if best.low > 0.5:
+        return [Remark("beware", text + ": a network has shown nothing until it is above that.")]
+    return [Remark("fine", text + ": no shortcut was found.")]
