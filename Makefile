@@ -12,17 +12,23 @@ SEED ?= 0
 JOBS ?= 0
 TORCH_INDEX ?=
 TESTS ?=
+GPU ?=
+FORCE ?=
+# Empty takes the newest versions that pyproject.toml admits.
+CONSTRAINTS ?= constraints.txt
 
 IN := $(VENV)/bin/
 INSTALLED := $(VENV)/.covidlib-installed
 RUN := "$(IN)python" -m covidlib.publish
 CHOICE := --build "$(BUILD)" --profile "$(PROFILE)" --data "$(DATA)" --seed "$(SEED)"
+ASKED := $(if $(GPU),--gpu) $(if $(FORCE),--force)
 
-.PHONY: help install book pages test pair lint format bench check clean
+.PHONY: help install book pages browse nightly test pair lint format bench check clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
 	@echo "  variables   PROFILE=smoke|laptop|paper DATA=phantoms|FOLDER SEED=0 JOBS=0 ONLY=page"
+	@echo "              GPU=1 (fail without one) FORCE=1 (execute everything anew) CONSTRAINTS="
 	@echo "              VENV=.venv PYTHON=python3 BUILD=_build TORCH_INDEX=ADDRESS TESTS=..."
 
 install: $(INSTALLED) ## create the environment with the pinned versions
@@ -32,17 +38,24 @@ $(IN)python:
 	  { echo "Python 3.11 or later is needed; name one with PYTHON=..."; exit 1; }
 	"$(PYTHON)" -m venv "$(VENV)"
 
-$(INSTALLED): pyproject.toml constraints.txt | $(IN)python
+$(INSTALLED): pyproject.toml $(CONSTRAINTS) | $(IN)python
 	@echo "installing into $(VENV) (about 2.5 GB, several minutes the first time)"
-	"$(IN)python" -m pip install --progress-bar off -c constraints.txt \
+	"$(IN)python" -m pip install --progress-bar off $(if $(CONSTRAINTS),-c "$(CONSTRAINTS)") \
 	  $(if $(TORCH_INDEX),--extra-index-url "$(TORCH_INDEX)") -e ".[book,cluster,dev,dicom]"
 	@touch "$@"
 
 book: $(INSTALLED) ## pair, execute, build and verify the book
-	@$(RUN) book $(CHOICE) --jobs $(JOBS)
+	@$(RUN) book $(CHOICE) --jobs $(JOBS) $(ASKED)
+
+browse: $(INSTALLED) ## open every page of the built book in a browser and look at it
+	@$(RUN) browse --build "$(BUILD)" $(if $(ONLY),--only "$(ONLY)")
+
+nightly: $(INSTALLED) ## what the nightly run does: everything anew, browsed, with a log
+	@BUILD="$(BUILD)" bash .ci/nightly "$(MAKE)" PROFILE="$(PROFILE)" DATA="$(DATA)" \
+	  SEED="$(SEED)" JOBS="$(JOBS)" GPU="$(GPU)" VENV="$(VENV)" BUILD="$(BUILD)"
 
 pages: $(INSTALLED) ## execute only some notebooks: make pages ONLY=msatl/data
-	@$(RUN) execute $(CHOICE) --jobs $(JOBS) --only "$(ONLY)"
+	@$(RUN) execute $(CHOICE) --jobs $(JOBS) --only "$(ONLY)" $(ASKED)
 
 test: $(INSTALLED) ## run every test
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} "$(IN)python" -m pytest -n 2 $(TESTS)

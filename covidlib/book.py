@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from covidlib import alternative
 from covidlib.errors import CovidlibError, DataError
 from covidlib.paths import data_root, store_root
 
@@ -21,6 +22,7 @@ PROFILES = {
     "paper": "the paper's settings, for a GPU",
 }
 PHANTOMS = "phantoms"
+GPU_ASKED = "COVIDLIB_GPU"  # a page must not run without a GPU where this is set
 NOISY = ("lightning", "lightning.pytorch", "lightning.fabric", "pytorch_lightning", "distributed")
 
 
@@ -189,11 +191,13 @@ def start(profile: str, data: str, seed: int) -> Page:
         The page: data root, store, recorded results, and ``glue``.
 
     Raises:
-        CovidlibError: a parameter is wrong.
+        CovidlibError: a parameter is wrong, or a GPU was asked for and there is none.
     """
     from IPython.display import display
 
     parameters = Parameters(profile, data, seed)
+    if os.environ.get(GPU_ASKED):
+        require_gpu()
     # Bars turn into blank widgets or dozens of lines on a rendered page.
     os.environ["TQDM_DISABLE"] = "1"
     for logger in NOISY:
@@ -208,8 +212,16 @@ def start(profile: str, data: str, seed: int) -> Page:
     )
 
 
+def require_gpu() -> None:
+    """Raise CovidlibError where torch sees no GPU; training would go on a CPU in silence."""
+    import torch
+
+    if not torch.cuda.is_available():
+        raise CovidlibError(f"a GPU was asked for, and torch {torch.__version__} sees none")
+
+
 def _settle_backend() -> None:
-    """Let matplotlib choose its backend now.
+    """Let matplotlib choose its backend now, and figures describe themselves from then on.
 
     It otherwise does so at the first figure; where that is drawn inside ``rc_context``, leaving
     the context switches the notebook's display off again, and no later figure would appear.
@@ -217,3 +229,4 @@ def _settle_backend() -> None:
     import matplotlib.pyplot as plt
 
     plt.switch_backend(plt.get_backend())
+    alternative.attach()

@@ -3,17 +3,18 @@
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from covidlib.book import PHANTOMS, PROFILES, Parameters
 from covidlib.errors import CovidlibError
+from covidlib.publish.browsing import browse, find_browser, told
 from covidlib.publish.execution import Outcome, execute
 from covidlib.publish.pairing import pair_all
 from covidlib.publish.places import Places, PublishError
 from covidlib.publish.staging import build, stage
-from covidlib.publish.verification import verify
+from covidlib.publish.verification import Report, verify
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -24,6 +25,7 @@ Data = Annotated[str, typer.Option(help='"phantoms", or the folder of the data s
 Seed = Annotated[int, typer.Option(help="From 0.")]
 Only = Annotated[str, typer.Option(help="Part of a page's name; leave the others alone.")]
 Jobs = Annotated[int, typer.Option(min=0, help="Notebooks at a time; 0 chooses.")]
+Gpu = Annotated[bool, typer.Option("--gpu", help="Fail where torch sees no GPU.")]
 Force = Annotated[bool, typer.Option("--force", help="Execute even what has not changed.")]
 
 HERE, BUILT = Path("."), Path("_build")
@@ -45,9 +47,11 @@ def execute_command(
     only: Only = "",
     jobs: Jobs = 0,
     force: Force = False,
+    gpu: Gpu = False,
 ) -> None:
     """Execute every notebook whose content or surroundings changed."""
-    _execute(Places(root, built), Parameters(profile, data, seed), only, jobs, force)
+    choice = {"only": only, "jobs": jobs, "force": force, "gpu": gpu}
+    _execute(Places(root, built), Parameters(profile, data, seed), **choice)
 
 
 @app.command("stage")
@@ -80,6 +84,23 @@ def verify_command(
     _verify(Places(root, built), Parameters(profile, data, seed))
 
 
+@app.command("browse")
+def browse_command(root: Root = HERE, built: Build = BUILT, only: Only = "") -> None:
+    """Open every page in a browser: console, links, widgets, width, keyboard, contrast."""
+    report = browse(Places(root, built), only)
+    _refuse(report)
+    print(told(report))
+
+
+@app.command("browser")
+def browser_command() -> None:
+    """Say which browser ``browse`` would use; fail where there is none."""
+    path = find_browser()
+    if path is None:
+        raise PublishError("there is no browser")
+    print(path)
+
+
 @app.command("book")
 def book_command(
     root: Root = HERE,
@@ -88,12 +109,14 @@ def book_command(
     data: Data = PHANTOMS,
     seed: Seed = 0,
     jobs: Jobs = 0,
+    force: Force = False,
+    gpu: Gpu = False,
 ) -> None:
     """Pair, execute, stage, build, verify; say where to open the book."""
     started = time.perf_counter()
     places, parameters = Places(root, built), Parameters(profile, data, seed)
     pair_all(places)
-    _execute(places, parameters, "", jobs, False)
+    _execute(places, parameters, jobs=jobs, force=force, gpu=gpu)
     stage(places, parameters)
     if not build(places):
         print("HTML is up to date")
@@ -102,9 +125,9 @@ def book_command(
     print(f"  {(places.html / 'index.html').resolve().as_uri()}")
 
 
-def _execute(places: Places, parameters: Parameters, only: str, jobs: int, force: bool) -> None:
+def _execute(places: Places, parameters: Parameters, **choice: Any) -> None:
     """Execute and tell; raise PublishError with every failure."""
-    outcomes = execute(places, parameters, only=only, jobs=jobs, force=force, tell=_tell)
+    outcomes = execute(places, parameters, tell=_tell, **choice)
     fresh = [outcome for outcome in outcomes if not outcome.reused]
     seconds = sum(outcome.seconds for outcome in fresh)
     print(
@@ -125,10 +148,15 @@ def _tell(outcome: Outcome) -> None:
 
 def _verify(places: Places, parameters: Parameters) -> None:
     report = verify(places, parameters)
+    _refuse(report)
+    print(report)
+
+
+def _refuse(report: Report) -> None:
+    """Raise PublishError with every problem of a report, if it has one."""
     if report.problems:
         lines = "\n".join(f"  {problem}" for problem in report.problems)
         raise PublishError(f"{len(report.problems)} problems in the built book:\n{lines}")
-    print(report)
 
 
 def _memory() -> str:

@@ -11,7 +11,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from covidlib.book import Parameters
+from covidlib.book import GPU_ASKED, Parameters, require_gpu
 from covidlib.publish.digests import (
     digest_environment,
     digest_files,
@@ -42,11 +42,12 @@ class Outcome:
     problem: str = ""
 
 
-def surroundings(places: Places, parameters: Parameters) -> str:
+def surroundings(places: Places, parameters: Parameters, gpu: bool = False) -> str:
     """Return the digest of everything but its script that a notebook's outputs depend on.
 
-    These are the library, the recorded results, the parameters, the data and the installed
-    versions. Of the publishing code only this module runs a notebook.
+    These are the library, the recorded results, the parameters, the data, the installed
+    versions, and whether a GPU was asked for. Of the publishing code only this module runs a
+    notebook.
     """
     package = places.root / "covidlib"
     publishing = package / "publish"
@@ -61,6 +62,7 @@ def surroundings(places: Places, parameters: Parameters) -> str:
         "" if chosen.phantom else digest_listing(Path(chosen.data)),
         digest_environment(),
         sys.version,
+        *(["gpu"] if gpu else []),
     ]
     return digest_text("\n".join(parts))
 
@@ -126,6 +128,7 @@ def execute(
     only: str = "",
     jobs: int = 0,
     force: bool = False,
+    gpu: bool = False,
     tell: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
     """Execute every notebook whose content, parameters or surroundings changed.
@@ -137,18 +140,22 @@ def execute(
         jobs: notebooks at a time; 0 means one, or in the "smoke" profile up to four, one a core.
             More than one blurs the seconds that a page measures.
         force: execute even what has not changed.
+        gpu: refuse to execute without one, here and in every notebook's own process.
         tell: called with each outcome as it comes.
 
     Raises:
         PublishError: nothing to execute.
+        CovidlibError: a GPU was asked for and there is none.
     """
+    if gpu:
+        require_gpu()
     scripts = [path for path in places.scripts if only in _name(places, path)]
     if not scripts:
         raise PublishError(f"no notebook matches {only!r}" if only else "there are no notebooks")
-    around = surroundings(places, parameters)
+    around = surroundings(places, parameters, gpu)
     smoke = parameters.profile == "smoke"
     jobs = min(jobs or (min(4, os.cpu_count() or 1) if smoke else 1), len(scripts))
-    _prepare(places, 1 if smoke else max(1, (os.cpu_count() or 1) // jobs))
+    _prepare(places, 1 if smoke else max(1, (os.cpu_count() or 1) // jobs), gpu)
     work = partial(_settle, places, parameters, around, force)
     outcomes = []
     if jobs == 1:
@@ -184,7 +191,7 @@ def _settle(
     return Outcome(name, seconds, problem=problem)
 
 
-def _prepare(places: Places, threads: int) -> None:
+def _prepare(places: Places, threads: int, gpu: bool) -> None:
     """Give kernels a neutral surrounding: their own IPython profile, no bars, fair threads.
 
     Threads that spin while they wait made small networks twenty times slower on a busy machine
@@ -194,6 +201,7 @@ def _prepare(places: Places, threads: int) -> None:
     import matplotlib.font_manager  # noqa: F401
 
     os.environ["IPYTHONDIR"] = str((places.build / "ipython").resolve())
+    os.environ[GPU_ASKED] = "1" if gpu else ""
     os.environ["TQDM_DISABLE"] = "1"
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

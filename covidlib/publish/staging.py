@@ -65,13 +65,15 @@ def cleaned(executed: Path) -> str:
     """Return an executed notebook without what belongs to this machine alone.
 
     papermill leaves its times and absolute paths, and a cell that repeats the parameters; the
-    page's banner says which parameters were used.
+    page's banner says which parameters were used. Pictures get the alternative text that their
+    figures gave of themselves, unless the script has a better one.
     """
     notebook = nbformat.read(executed, as_version=4)
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
+        _give_words(cell)
     tags = [cell.metadata.get("tags", []) for cell in notebook.cells]
     notebook.cells = [
         cell
@@ -79,6 +81,20 @@ def cleaned(executed: Path) -> str:
         if "injected-parameters" not in own
     ]
     return nbformat.writes(notebook) + "\n"
+
+
+def _give_words(cell: nbformat.NotebookNode) -> None:
+    """Set the alternative text of a cell's pictures: the script's, their own, or the caption."""
+    given = cell.metadata.get("mystnb", {})
+    own = [
+        output.get("metadata", {}).get("image/png", {}).get("alt", "")
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    ]
+    if not own or given.get("image", {}).get("alt"):
+        return
+    words = "; ".join(text for text in own if text) or given.get("figure", {}).get("caption", "")
+    cell.metadata["mystnb"] = {**given, "image": {**given.get("image", {}), "alt": words}}
 
 
 def build(places: Places) -> bool:

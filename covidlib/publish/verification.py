@@ -67,6 +67,11 @@ def page_problems(soup: BeautifulSoup, checkout: str) -> list[str]:
     article = soup.select_one("article")
     if article is None or article.find("h1") is None:
         return ["there is no article with a title"]
+    problems += [
+        f"the picture {image.get('src', '')[:80]} has no alternative text"
+        for image in article.find_all("img")
+        if not words(image.get("alt"))
+    ]
     if len(article.get_text(" ", strip=True)) < 100:
         problems.append("the page is nearly empty")
     if FOOTER not in soup.get_text(" ", strip=True):
@@ -74,6 +79,17 @@ def page_problems(soup: BeautifulSoup, checkout: str) -> list[str]:
     if checkout in str(soup):
         problems.append(f"the page names the folder {checkout} of the machine that built it")
     return problems
+
+
+def words(alternative: str | None) -> bool:
+    """Return whether an alternative text is one, and not the name of the file.
+
+    >>> words("Loss against epoch"), words("../_images/ab12.png"), words(" "), words(None)
+    (True, False, False, False)
+    """
+    text = (alternative or "").strip()
+    is_file = " " not in text and text.lower().endswith((".png", ".svg", ".jpg", ".jpeg", ".gif"))
+    return bool(text) and not is_file
 
 
 def notebook_problems(

@@ -73,6 +73,9 @@ import ipywidgets
 
 ipywidgets.IntSlider(value=2, min=0, max=5, description="k")
 
+# %% tags=["table"]
+pd.DataFrame({{"k": range(6)}})
+
 # %% [markdown]
 # (where)=
 # ## The code

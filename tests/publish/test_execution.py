@@ -1,11 +1,15 @@
 import os
 import re
 import shutil
+import subprocess
+import sys
 
 import nbformat
 import pytest
+from small_book import START
 
 from covidlib.book import Parameters
+from covidlib.errors import CovidlibError
 from covidlib.publish.execution import execute, surroundings
 from covidlib.publish.places import PublishError
 
@@ -125,3 +129,24 @@ def test_nothing_to_execute_is_an_error(quick):
     quick.scripts[0].unlink()
     with pytest.raises(PublishError, match="there are no notebooks"):
         execute(quick, Parameters())
+
+
+def test_a_gpu_that_was_asked_for_must_be_there(quick, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(CovidlibError, match="a GPU was asked for"):
+        execute(quick, Parameters(), gpu=True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    script = quick.scripts[0]
+    script.write_text(script.read_text() + f"\n{START}")
+    (outcome,) = execute(quick, Parameters(), gpu=True)
+    # The notebook's own process asks again, and there the patch does not reach.
+    assert ("a GPU was asked for" in outcome.problem) != _has_gpu()
+    assert not execute(quick, Parameters())[0].problem
+    assert surroundings(quick, Parameters(), gpu=True) != surroundings(quick, Parameters())
+
+
+def _has_gpu() -> bool:
+    code = "import sys, torch; sys.exit(not torch.cuda.is_available())"
+    return subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -5,7 +5,7 @@ from small_book import INTRO
 from covidlib.book import Parameters
 from covidlib.publish.execution import execute
 from covidlib.publish.places import PublishError
-from covidlib.publish.staging import build, stage
+from covidlib.publish.staging import build, cleaned, stage
 
 
 def test_stage_holds_the_executed_pages_and_no_trace_of_this_machine(built):
@@ -17,6 +17,22 @@ def test_stage_holds_the_executed_pages_and_no_trace_of_this_machine(built):
     assert ["parameters"] in tags
     assert not any("injected-parameters" in own for own in tags)
     assert sum(bool(cell.get("outputs")) for cell in notebook.cells) >= 4
+
+
+def test_figures_tell_what_they_show_unless_the_script_does(built, tmp_path):
+    def words(change):
+        path = built.executed(Parameters()) / "notebooks" / "demo" / "tiny.ipynb"
+        notebook = nbformat.read(path, as_version=4)
+        drawn = [c for c in notebook.cells if "figure" in c.metadata.get("mystnb", {})]
+        change(drawn[0])
+        nbformat.write(notebook, tmp_path / "tiny.ipynb")
+        cells = nbformat.reads(cleaned(tmp_path / "tiny.ipynb"), as_version=4).cells
+        found = next(c for c in cells if "figure" in c.metadata.get("mystnb", {}))
+        return found.metadata["mystnb"]["image"]["alt"]
+
+    assert words(lambda cell: None) == "lines"
+    assert words(lambda cell: cell.metadata["mystnb"].update(image={"alt": "A sine"})) == "A sine"
+    assert words(lambda cell: cell.outputs[0].metadata.clear()) == "A wave."
 
 
 def test_recorded_results_travel_with_the_book(copy):

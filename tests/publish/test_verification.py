@@ -14,7 +14,7 @@ def test_a_whole_book_has_no_problem_and_is_counted(built):
     assert report.problems == []
     counts = report.counts
     assert (counts["pages"], counts["notebook pages"]) == (2, 1)
-    assert (counts["figures"], counts["tables"], counts["widgets"]) == (2, 1, 1)
+    assert (counts["figures"], counts["tables"], counts["widgets"]) == (2, 2, 1)
     assert counts["links"] > 5
     assert counts["formulas"] >= 1
 
@@ -23,7 +23,7 @@ FAULTS = [
     (TINY, r'<div class="covidlib-run phantoms">', "<div>", "the banner does not say 'phantoms'"),
     (TINY, r"<td>0.000000</td>", "<td>nan</td>", "an output shows 'nan'"),
     (TINY, r"<td>0.000000</td>", "<td>-inf</td>", "an output shows '-inf'"),
-    (TINY, r"<table.*?</table>", "", "1 tables were made, 0 are on the page"),
+    (TINY, r"<table.*?</table>", "", "2 tables were made, 1 are on the page"),
     (TINY, r"<tbody>.*?</tbody>", "<tbody></tbody>", "a table has no cells"),
     (TINY, r'<figure[^>]*id="tiny-wave".*?</figure>', "", "'tiny-wave' is not on the page"),
     (TINY, r'src="([^"]*\.png)"', r'src="gone-\1"', "which is missing"),
@@ -33,6 +33,8 @@ FAULTS = [
     (INTRO, r'(<article.*?)href="[^"#]*tiny\.html"', r'\1href="gone.html"', "ends nowhere"),
     (INTRO, r"</article>", '<img src="https://example.org/a.png"></article>', "from outside"),
     (INTRO, r"</article>", '<script src="//example.org/a.js"></script></article>', "from outside"),
+    (TINY, r'alt="lines[^"]*"', 'alt=""', "has no alternative text"),
+    (TINY, r'alt="lines[^"]*"', 'alt="../a.png"', "has no alternative text"),
     (INTRO, r"Not for clinical use", "For use", "the footer does not say"),
     (INTRO, r"(<article.*?)<h1>.*?</h1>", r"\1", "no article with a title"),
     (INTRO, r"<p>Its only page.*?</p>", "", "nearly empty"),

@@ -1,0 +1,135 @@
+"""The workflow files: their schema, what they must say, and the scripts that they call."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def check(*paths: Path) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema"]
+    return subprocess.run(
+        [*command, "vendor.github-workflows", *map(str, paths)], capture_output=True, text=True
+    )
+
+
+def workflow(name: str) -> dict:
+    return yaml.safe_load((ROOT / ".github" / "workflows" / f"{name}.yml").read_text())
+
+
+def commands(job: dict) -> list[str]:
+    return [step["run"] for step in job["steps"] if "run" in step]
+
+
+def test_every_workflow_obeys_the_schema():
+    assert {path.stem for path in FILES} == {"check", "nightly", "weekly"}
+    done = check(*FILES)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("runs-on:", "run-on:"), ("timeout-minutes: 15", "timeout-minutes: soon"), ("jobs:", "job:")],
+)
+def test_the_schema_sees_a_planted_fault(tmp_path, old, new):
+    text = (ROOT / ".github" / "workflows" / "nightly.yml").read_text()
+    assert old in text
+    (tmp_path / "broken.yml").write_text(text.replace(old, new))
+    assert check(tmp_path / "broken.yml").returncode == 1
+
+
+def test_the_night_runs_on_a_gpu_keeps_its_log_publishes_and_tells():
+    jobs = workflow("nightly")["jobs"]
+    assert {"self-hosted", "gpu"} <= set(jobs["book"]["runs-on"])
+    assert "make nightly GPU=1" in commands(jobs["book"])
+    (upload,) = [s for s in jobs["book"]["steps"] if "upload-artifact" in s.get("uses", "")]
+    assert upload["if"] == "always()" and upload["with"]["if-no-files-found"] == "error"
+    assert upload["with"]["path"].split() == ["_build/executed", "_build/logs"]
+    assert any("deploy-pages" in s.get("uses", "") for s in jobs["publish"]["steps"])
+    assert jobs["publish"]["needs"] == "book"
+
+
+@pytest.mark.parametrize("name", ["nightly", "weekly"])
+def test_any_failure_opens_an_issue(name):
+    jobs = workflow(name)["jobs"]
+    tell = jobs["tell"]
+    assert tell["if"] == "failure()"
+    assert set(tell["needs"]) == set(jobs) - {"tell"}
+    assert tell["permissions"]["issues"] == "write"
+
+
+def test_the_week_sees_the_newest_versions_and_colab():
+    jobs = workflow("weekly")["jobs"]
+    assert jobs["newest"]["env"]["CONSTRAINTS"] == "" and commands(jobs["newest"])
+    assert "colab" in jobs["colab"]["container"]["image"]
+
+
+def dry(*variables: str) -> str:
+    command = ["make", "-n", "-W", "pyproject.toml", "install", "book", *variables]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_variables_reach_the_commands():
+    plain, asked = dry(), dry("GPU=1", "FORCE=1", "CONSTRAINTS=")
+    assert '-c "constraints.txt"' in plain and "--gpu" not in plain and "--force" not in plain
+    assert "constraints.txt" not in asked
+    assert re.search(r"publish book .*--gpu --force", asked)
+
+
+def checkout(tmp_path: Path) -> Path:
+    """Return a folder with the scripts and a ``make`` and ``gh`` that write down their calls."""
+    shutil.copytree(ROOT / ".ci", tmp_path / "repo" / ".ci")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+    for line in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "first"]):
+        subprocess.run([*git, *line], cwd=tmp_path / "repo", check=True)
+    return tmp_path / "repo"
+
+
+def fake(tmp_path: Path, name: str, body: str) -> Path:
+    path = tmp_path / "bin" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f'#!/bin/sh\necho "$*" >> "{tmp_path}/{name}.calls"\n{body}\n')
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize(("body", "code"), [("exit 0", 0), ("echo planted; exit 3", 3)])
+def test_the_nightly_log_outlives_a_failure(tmp_path, body, code):
+    make = fake(tmp_path, "make", body)
+    repo = checkout(tmp_path)
+    done = subprocess.run(
+        ["bash", ".ci/nightly", str(make), "PROFILE=smoke", "GPU=1"],
+        cwd=repo,
+        env=os.environ | {"BUILD": "_build"},
+        capture_output=True,
+        text=True,
+    )
+    log = (repo / "_build" / "logs" / "nightly.log").read_text()
+    assert (done.returncode, ("nightly: whole" in log)) == (code, code == 0)
+    assert log.startswith("commit ") and ("planted" in log) == (code == 3)
+    calls = (tmp_path / "make.calls").read_text().splitlines()
+    assert calls[0].endswith("book FORCE=1 PROFILE=smoke GPU=1")
+    assert len(calls) == (2 if code == 0 else 1), "nothing follows a book that failed"
+
+
+@pytest.mark.parametrize(("known", "verb"), [("", "issue create"), ("12", "issue comment 12")])
+def test_one_issue_collects_the_failures(tmp_path, known, verb):
+    gh = fake(tmp_path, "gh", f'[ "$2" = list ] && echo "{known}"; exit 0')
+    path = f"{gh.parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(
+        ["bash", ".ci/report", "nightly", "https://example.org/runs/1"],
+        cwd=checkout(tmp_path),
+        env=os.environ | {"PATH": path},
+        check=True,
+    )
+    last = (tmp_path / "gh.calls").read_text().splitlines()[-1]
+    assert last.startswith(verb) and "https://example.org/runs/1" in last
