@@ -12,12 +12,14 @@ class Row:
     Args:
         label: what a reader sees.
         cell: column values that find the paper's numbers in its published table.
-        specs: one run per seed.
+        specs: one run per seed; none where the row stands for no training.
+        rank: of several, all rows of rank 0 are recorded before any of rank 1.
     """
 
     label: str
     cell: tuple[tuple[str, str], ...]
     specs: tuple[RunSpec, ...]
+    rank: int = 0
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,13 @@ class Plan:
         name: "paper/topic".
         table: the published table that holds the paper's numbers.
         rows: in the paper's order.
+        on_request: whether ``covidlib reference`` leaves it out unless it is named.
     """
 
     name: str
     table: str
     rows: tuple[Row, ...]
+    on_request: bool = False
 
     @property
     def paper(self) -> str:
