@@ -123,7 +123,7 @@ def mixup(images: Tensor, region: Tensor, mix: float) -> Tensor:
         region: D of equation 2. Shape: (N, 1, S, S), bool.
         mix: γ, the share of the whole image.
     """
-    return mix * images + (1 - mix) * enlarge(images, bounding_box(region))
+    return torch.lerp(enlarge(images, bounding_box(region)), images, mix)
 
 
 def enlarge(images: Tensor, box: Box) -> Tensor:
@@ -162,11 +162,11 @@ def patching(images: Tensor, region: Tensor, rows: Tensor, columns: Tensor) -> T
     size = images.shape[-1]
     source_rows, in_rows = _moved(box.top, box.bottom, rows, size)
     source_columns, in_columns = _moved(box.left, box.right, columns, size)
-    number = torch.arange(len(images), device=images.device)[:, None, None]
-    pixels = images.permute(0, 2, 3, 1)
-    moved = pixels[number, source_rows[:, :, None], source_columns[:, None, :]]  # (N, S, S, C)
+    places = source_rows[:, None, :, None] * size + source_columns[:, None, None, :]
+    index = places.flatten(2).expand(-1, images.shape[1], -1)  # (N, C, S * S)
+    moved = images.flatten(2).gather(2, index).view_as(places.expand_as(images))
     pasted = in_rows[:, None, :, None] & in_columns[:, None, None, :]  # (N, 1, S, S)
-    return torch.where(pasted, moved.permute(0, 3, 1, 2), images)
+    return torch.where(pasted, moved, images)
 
 
 def _moved(low: Tensor, high: Tensor, share: Tensor, size: int) -> tuple[Tensor, Tensor]:
@@ -185,4 +185,4 @@ def dimming(images: Tensor, region: Tensor, factor: float) -> Tensor:
         region: where A* exceeds θd. Shape: (N, 1, S, S), bool.
         factor: 0 takes everything there.
     """
-    return torch.where(region, factor * images, images)
+    return torch.where(region, factor, 1.0) * images

@@ -56,7 +56,8 @@ class MAGSD(Supervised):
         shares = draw_views(whole, (self.seed, self.current_epoch, step))
         own = share(whole, self.trainer.global_rank, self.trainer.world_size)
         on_device = shares[:, own].to(self.device, non_blocking=True)
-        return magsd_loss(self.network, images, batch.label, on_device, self.settings)
+        grey = batch.image.shape[1] == 1
+        return magsd_loss(self.network, images, batch.label, on_device, self.settings, grey=grey)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return SGD as the settings ask, with Nesterov's momentum where they do."""
@@ -67,7 +68,13 @@ class MAGSD(Supervised):
 
 
 def magsd_loss(
-    network: nn.Module, images: Tensor, labels: LongTensor, shares: Tensor, settings: MAGSDSettings
+    network: nn.Module,
+    images: Tensor,
+    labels: LongTensor,
+    shares: Tensor,
+    settings: MAGSDSettings,
+    *,
+    grey: bool = False,
 ) -> Tensor:
     """Return the loss of one step, equation 7.
 
@@ -77,12 +84,14 @@ def magsd_loss(
         labels: class numbers. Shape: (N,).
         shares: of ``draw_views``, on the device of the images. Shape: (len(VIEWS), N, 3).
         settings: views and regularisation.
+        grey: whether the channels of an image are all the same; views are then made of one.
     """
     if not settings.views:
         return F.cross_entropy(network(images).float(), labels)
     primary, maps = network.attend(images)
     primary = primary.float()
-    views = make_views(images, maps, settings, shares)
+    views = make_views(images[:, :1] if grey else images, maps, settings, shares)
+    views = [view.expand_as(images) for view in views]
     predictions = predict_views(network, views, settings.joined).float()
     distances = view_losses(primary, predictions, labels, settings)
     whole = distances.mean() if settings.reduction == "mean" else distances.sum()

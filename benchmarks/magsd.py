@@ -1,0 +1,150 @@
+"""What one MAG-SD step costs beside four plain steps of the same backbone.
+
+    python benchmarks/magsd.py --size 224 --batch 16 --batch 32
+
+Four views pass the network in one MAG-SD step, so four plain training steps on as many images are
+the floor. Contestants take turns, in changing order; the table shows medians, and each ratio is the
+median of the ratios within a round. The views alone are timed likewise, against a loop over images.
+"""
+
+# covidlib first: it lets torchvision import beside a CPU torch.
+import covidlib
+
+# isort: split
+import statistics
+from collections.abc import Callable, Iterator
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+import typer
+from per_image_views import per_image_views
+from rich.console import Console
+from rich.table import Table
+from throughput import measure
+from torch import Tensor, nn
+from torchvision import models
+
+from covidlib.models.ma_net import MANetSettings
+from covidlib.settings import MAGSDSettings
+from covidlib.training.attention_augmentation import draw_views, make_views
+from covidlib.training.magsd import magsd_loss, predict_views, view_losses
+from covidlib.training.precision import autocast
+
+FLOOR = "four plain steps"
+VECTORISED, LOOP = "views, whole batch", "views, image by image"
+Views = Callable[[Tensor, Tensor, MAGSDSettings, Tensor], list[Tensor]]
+Step = tuple[Tensor, Tensor, Tensor]  # images, labels, draws
+
+
+def some(batch: int, size: int, device: torch.device) -> Step:
+    """Return one constant batch on the device: what it shows costs nothing."""
+    torch.manual_seed(0)
+    images = torch.randn(batch, 1, size, size).expand(-1, 3, -1, -1)
+    images = images.to(device, memory_format=torch.channels_last)
+    shares = draw_views(batch, (0, 0, 0)).to(device)
+    return images, torch.arange(batch, device=device) % 2, shares
+
+
+def training(network: nn.Module, loss_of: Callable[[], Tensor], passes: int = 1) -> Iterator[None]:
+    """Take steps of forward, backward and SGD; bf16, channels last."""
+    network = network.train()
+    optimizer = torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9)
+    device = next(network.parameters()).device
+    while True:
+        for _ in range(passes):
+            with autocast(device, "bf16-mixed"):
+                loss = loss_of()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        yield
+
+
+def plain(backbone: str, given: Step) -> Iterator[None]:
+    """Take four steps of the torchvision network at a time."""
+    images, labels, _ = given
+    network = models.get_model(backbone, weights=None, num_classes=2)
+    network = network.to(images.device, memory_format=torch.channels_last)
+    return training(network, lambda: F.cross_entropy(network(images), labels), passes=4)
+
+
+def magsd(
+    backbone: str, given: Step, settings: MAGSDSettings, views: Views = make_views
+) -> Iterator[None]:
+    """Take MAG-SD steps, with one or the other way to make views."""
+    images, labels, shares = given
+    network = MANetSettings(backbone).build(2)
+    network = network.to(images.device, memory_format=torch.channels_last)
+
+    def loss() -> Tensor:
+        if views is make_views:
+            return magsd_loss(network, images, labels, shares, settings, grey=True)
+        primary, maps = network.attend(images)
+        with torch.no_grad():
+            made = views(images[:, :1], maps, settings, shares)
+        made = [view.expand_as(images) for view in made]
+        predictions = predict_views(network, made, settings.joined).float()
+        whole = view_losses(primary.float(), predictions, labels, settings).mean()
+        return F.cross_entropy(primary.float(), labels) + whole
+
+    return training(network, loss)
+
+
+def alone(given: Step, settings: MAGSDSettings, views: Views) -> Iterator[None]:
+    """Make the three views of a batch, from maps as MA-Net gives them."""
+    images, _, shares = given
+    side = max(1, images.shape[-1] // 32)
+    maps = torch.randn(len(images), 32, side, side, device=images.device).relu()
+    while True:
+        with torch.no_grad():
+            views(images[:, :1], maps, settings, shares)
+        yield
+
+
+def show(seconds: dict[str, list[float]], floor: str, title: str) -> Table:
+    """Return a table of medians, their range, and the ratio to one of the contestants."""
+    table = Table("", "ms", "range", f"times {floor}", title=title)
+    for name, times in seconds.items():
+        ratios = [own / base for own, base in zip(times, seconds[floor], strict=True)]
+        table.add_row(
+            name,
+            f"{statistics.median(times) * 1e3:.1f}",
+            f"{min(times) * 1e3:.1f} to {max(times) * 1e3:.1f}",
+            f"{statistics.median(ratios):.3f}",
+        )
+    return table
+
+
+def main(
+    size: Annotated[int, typer.Option(help="Side of the network's input, pixels.")] = 224,
+    batch: Annotated[list[int], typer.Option(help="Images per step; may be repeated.")] = (16, 32),
+    network: Annotated[str, typer.Option(help="A torchvision classifier.")] = "resnet50",
+    rounds: Annotated[int, typer.Option(help="Turns of each contestant.")] = 3,
+    device: Annotated[str, typer.Option(help="cpu, cuda; the best there is if empty.")] = "",
+) -> None:
+    """Compare a MAG-SD step with four plain steps, and its views with a loop over images."""
+    chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    torch.backends.cudnn.benchmark = True
+    where = torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else "CPU"
+    where += f", {torch.get_num_threads()} threads, covidlib {covidlib.__version__}"
+    joined, apart = MAGSDSettings(), MAGSDSettings(joined=False)
+    for count in batch:
+        given = some(count, size, chosen)
+        steps = {
+            FLOOR: plain(network, given),
+            "MAG-SD": magsd(network, given, joined),
+            "MAG-SD, views apart": magsd(network, given, apart),
+            "MAG-SD, views by image": magsd(network, given, joined, per_image_views),
+        }
+        title = f"{network}, {size} pixels, batch {count}, {where}"
+        Console().print(show(measure(steps, rounds, 1, chosen), FLOOR, title))
+        making = {
+            VECTORISED: alone(given, joined, make_views),
+            LOOP: alone(given, joined, per_image_views),
+        }
+        Console().print(show(measure(making, rounds, 5, chosen), VECTORISED, title))
+
+
+if __name__ == "__main__":
+    typer.run(main)
