@@ -1,5 +1,6 @@
 """Batches of decoded images, on the device from the start or streamed to it."""
 
+import os
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
@@ -122,6 +123,24 @@ class StreamingImages:
         for rows, tensors in zip(batches, loader, strict=True):
             parts = [rows, tensors[0], self.labels[rows], *tensors[1:]]
             yield Batch(*(part.to(self.device, non_blocking=True) for part in parts))
+
+
+def images_on(
+    cached: Cached, classes: tuple[str, ...], device: torch.device, share: float = 0.5
+) -> Images:
+    """Return images that lie on the device if they fill no more than a share of its memory.
+
+    Others, such as ImageNet's, stay on disk and are read as they are needed; batches are the same.
+    """
+    if cached.images.nbytes <= share * _memory(device):
+        return DeviceImages(cached, classes, device)
+    return StreamingImages(cached, classes, device, workers=min(8, os.cpu_count() or 1))
+
+
+def _memory(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def epoch_order(

@@ -21,14 +21,19 @@ from covidlib.runs.record import CURVE, PREDICTIONS, RECORD, WEIGHTS, Record
 from covidlib.runs.spec import RunSpec, described
 from covidlib.runs.store import Store
 from covidlib.training.data import TrainingData, training_data
-from covidlib.training.fit import Resources, fit
+from covidlib.training.fit import Resources, Trained, fit
+from covidlib.training.graft import Graft
 from covidlib.training.magsd import MAGSD
 from covidlib.training.method import Method
+from covidlib.training.natural import Natural
 from covidlib.training.segmentation import Segmentation
 from covidlib.training.supervised import Supervised
 
 METHODS = {
     "SupervisedSettings": Supervised,
+    "StlnSettings": Natural,
+    "StlmSettings": Supervised,
+    "GraftSettings": Graft,
     "MAGSDSettings": MAGSD,
     "CxrSettings": Supervised,
     "SegmentationSettings": Segmentation,
@@ -107,8 +112,12 @@ def _train(spec, store, data, parent, profile, resources, progress) -> Record:
     identity = {"images": data.dataset.fingerprint, "settings": _digest(described(spec))}
     device = _device(resources)
     with _isolated(device, resources.threads):
-        working = store.working(spec)
-        trained = fit(method, working, resources, told, identity=identity, session=session)
+        taken = method.take() if isinstance(method, Graft) else None
+        if taken is None:
+            working = store.working(spec)
+            trained = fit(method, working, resources, told, identity=identity, session=session)
+        else:
+            trained = Trained([], [])
         predictions = method.to(device).predictions(data.on(device))
         facts = software | provenance.hardware(device)
     facts |= {
@@ -124,6 +133,7 @@ def _train(spec, store, data, parent, profile, resources, progress) -> Record:
         "skipped": [problem.path.name for problem in data.cached.skipped],
         "profile": profile,
         "devices": resources.devices,
+        **_origin(parent, taken),
     }
     body = {
         "key": spec.key,
@@ -135,11 +145,21 @@ def _train(spec, store, data, parent, profile, resources, progress) -> Record:
     def write(folder: Path) -> None:
         (folder / RECORD).write_text(json.dumps(body, indent=1, sort_keys=True) + "\n")
         predictions.to_parquet(folder / PREDICTIONS, index=False)
-        pd.DataFrame(trained.curve).to_csv(folder / CURVE, index=False)
+        pd.DataFrame(trained.curve or {"epoch": []}).to_csv(folder / CURVE, index=False)
         weights = {k: v.cpu().contiguous() for k, v in method.network.state_dict().items()}
         save_file(weights, folder / WEIGHTS)
 
     return store.add(spec, write)
+
+
+def _origin(parent: Record | None, taken: dict[str, str] | None) -> dict:
+    """Return the weights that a run took or began with: their name, file and SHA-256.
+
+    Weights that somebody else trained are named in every record that descends from them.
+    """
+    if taken is None and parent is not None:
+        taken = parent.provenance.get("weights")
+    return {} if taken is None else {"weights": taken}
 
 
 def _digest(body: dict) -> str:

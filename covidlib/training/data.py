@@ -9,7 +9,7 @@ import torch
 from torch import LongTensor
 
 from covidlib.data import Dataset, open_dataset
-from covidlib.data.batches import DeviceImages
+from covidlib.data.batches import Images, images_on
 from covidlib.data.cache import Cached, build_cache
 from covidlib.data.splits import limit_split, split_table
 from covidlib.errors import DataError
@@ -42,9 +42,9 @@ class TrainingData:
             chosen &= self.table["label"].notna()
         return torch.from_numpy(chosen.to_numpy(dtype=bool).nonzero()[0])
 
-    def on(self, device: torch.device) -> DeviceImages:
-        """Return the images on a device."""
-        return DeviceImages(self.cached, self.classes, device)
+    def on(self, device: torch.device) -> Images:
+        """Return the images on a device, or, where there are too many, streamed to it."""
+        return images_on(self.cached, self.classes, device)
 
 
 @lru_cache(maxsize=4)
