@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torchvision import models
 
 from covidlib.models.cbam import add_cbam
-from covidlib.models.mask_attention import MaskAttention
+from covidlib.models.mask_attention import MaskAttention, last_linear
 from covidlib.models.mask_pooling import BORDERS
 
 BACKBONES = ("resnet34", "resnet50", "vgg16", "inceptionv3")
@@ -81,6 +81,11 @@ class Unmasked(nn.Module):
     def forward(self, images: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the logits."""
         return self.backbone(images)
+
+    @property
+    def classifier(self) -> nn.Linear:
+        """The last layer, which belongs to its classes."""
+        return last_linear(self.backbone)
 
     @property
     def last_convolution(self) -> nn.Module:

@@ -65,6 +65,8 @@ class MaskAttention(nn.Module):
         images (N, C, H, W), mask (N, H, W) or (N, 1, H, W); output as of the network.
     """
 
+    needs_lungs = True
+
     def __init__(self, network: nn.Module, borders: str = "zeros") -> None:
         super().__init__()
         woven = _Weaver(network, borders)
@@ -80,6 +82,11 @@ class MaskAttention(nn.Module):
             ValueError: the masks do not fit the images, or hold other values than 0 to 1.
         """
         return self.backbone(images, as_map(mask, images.shape[2:]))
+
+    @property
+    def classifier(self) -> nn.Linear:
+        """The last layer, which belongs to its classes."""
+        return last_linear(self.backbone)
 
     @property
     def last_convolution(self) -> nn.Module:
@@ -100,6 +107,11 @@ class MaskAttention(nn.Module):
                     before = known[path[: length - 1]]
                     known[path[:length]] = pool(before, path[length - 1 : length], self.borders)
         return {name: known[path] for name, path in self.paths.items()}
+
+
+def last_linear(network: nn.Module) -> nn.Linear:
+    """Return the last fully connected layer of a network."""
+    return [layer for layer in network.modules() if isinstance(layer, nn.Linear)][-1]
 
 
 class _Weaver:

@@ -24,7 +24,7 @@ def distinct(specs: Iterable[RunSpec]) -> list[list[RunSpec]]:
     generations: list[dict[str, RunSpec]] = []
 
     def visit(spec: RunSpec) -> int:
-        depth = 0 if spec.init is None else visit(spec.init) + 1
+        depth = max((visit(parent) + 1 for parent in spec.parents), default=0)
         while len(generations) <= depth:
             generations.append({})
         generations[depth].setdefault(spec.key, spec)

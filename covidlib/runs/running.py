@@ -23,6 +23,7 @@ from covidlib.runs.store import Store
 from covidlib.training.data import TrainingData, training_data
 from covidlib.training.fit import Resources, Trained, fit
 from covidlib.training.graft import Graft
+from covidlib.training.lungs import seen, with_lungs
 from covidlib.training.magsd import MAGSD
 from covidlib.training.method import Method
 from covidlib.training.natural import Natural
@@ -69,10 +70,8 @@ def run(
         RunError: the data have changed since the record was made, or the loss is not finite.
     """
     data = training_data(spec.data, data_root(root))
-    parent = None
-    if spec.init is not None:
-        options = {"profile": profile, "resources": resources, "progress": progress}
-        parent = run(spec.init, store, root, **options)
+    options = {"profile": profile, "resources": resources, "progress": progress}
+    parents = {parent.key: run(parent, store, root, **options) for parent in spec.parents}
     with store.lock(spec):
         found = store.get(spec)
         if found is not None and found.phantom and not _saw(found, data):
@@ -81,7 +80,35 @@ def run(
         if found is not None:
             store.forget(spec)  # of a process that was killed between its record and this line
             return _same_data(found, data)
-        return _train(spec, store, data, parent, profile, resources or Resources(), progress)
+        resources = resources or Resources()
+        data = _shown(spec, data, parents, root, _device(resources))
+        parent = None if spec.init is None else parents[spec.init.key]
+        return _train(spec, store, data, parent, profile, resources, progress)
+
+
+def shown(spec: RunSpec, store: Store, root: str | Path | None = None) -> TrainingData:
+    """Return the images of a run as its network sees them, with the lungs found for it.
+
+    Raises:
+        RunError: the run that finds the lungs is not in the store.
+    """
+    data, parents = training_data(spec.data, data_root(root)), {}
+    if (finder := spec.data.lungs) is not None:
+        found = store.get(finder)
+        if found is None:
+            raise RunError(f"{finder.key} finds the lungs of {spec.key} and is not in the store")
+        parents[finder.key] = found
+    return _shown(spec, data, parents, root, _device(Resources()))
+
+
+def _shown(spec, data, parents, root, device) -> TrainingData:
+    finder = spec.data.lungs
+    if finder is not None:
+        record = parents[finder.key]
+        segmenter = load(record, finder, training_data(finder.data, data_root(root)))
+        digest = hashlib.sha256(record.weights.read_bytes()).hexdigest()
+        data = with_lungs(data, segmenter.network.to(device), spec.data, digest)
+    return seen(data, spec.data.view)
 
 
 def _saw(record: Record, data: TrainingData) -> bool:

@@ -29,6 +29,11 @@ class RunSpec:
     stage: str = "target"
 
     @property
+    def parents(self) -> "tuple[RunSpec, ...]":
+        """The runs that come first: the stage this one starts from, and whoever finds the lungs."""
+        return tuple(parent for parent in (self.init, self.data.lungs) if parent is not None)
+
+    @property
     def chain(self) -> tuple[str, ...]:
         """Names of the stages before this run, first one first."""
         return () if self.init is None else (*self.init.chain, self.init.stage)

@@ -1,10 +1,16 @@
 """Which images a run sees."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from covidlib.data.cache import Preprocessing
 from covidlib.data.phantoms import PhantomSettings
 from covidlib.data.splits import SCHEMES
+
+if TYPE_CHECKING:
+    from covidlib.runs.spec import RunSpec
+
+VIEWS = ("image", "lungs", "outside", "shape", "frame")
 
 
 @dataclass(frozen=True)
@@ -32,10 +38,14 @@ class DataSettings:
     phantom: PhantomSettings | None = None
     masks: bool = False
     limit: int | None = None
+    view: str = "image"
+    lungs: "RunSpec | None" = None
 
     def __post_init__(self) -> None:
         if self.split not in SCHEMES:
             raise ValueError(f"split is one of {SCHEMES}, not {self.split!r}")
+        if self.view not in VIEWS:
+            raise ValueError(f"view is one of {VIEWS}, not {self.view!r}")
         if self.limit is not None and self.limit < 1:
             raise ValueError(f"limit is 1 or more, got {self.limit}")
 
@@ -43,4 +53,5 @@ class DataSettings:
     def slug(self) -> str:
         """Short name for keys: "covid-ct", "phantom-covid-ct", "kermany-fold2"."""
         fold = "" if self.fold is None else f"-fold{self.fold}"
-        return ("phantom-" if self.phantom else "") + self.dataset + fold
+        view = "" if self.view == "image" else f"-{self.view}"
+        return ("phantom-" if self.phantom else "") + self.dataset + fold + view
