@@ -26,8 +26,11 @@ from covidlib.training.graft import Graft
 from covidlib.training.lungs import seen, with_lungs
 from covidlib.training.magsd import MAGSD
 from covidlib.training.method import Method
+from covidlib.training.moco import Moco
 from covidlib.training.natural import Natural
 from covidlib.training.segmentation import Segmentation
+from covidlib.training.simclr import Simclr
+from covidlib.training.sstlm import Sstlm
 from covidlib.training.supervised import Supervised
 
 METHODS = {
@@ -38,6 +41,9 @@ METHODS = {
     "MAGSDSettings": MAGSD,
     "CxrSettings": Supervised,
     "SegmentationSettings": Segmentation,
+    "MocoSettings": Moco,
+    "SimclrSettings": Simclr,
+    "SstlmSettings": Sstlm,
 }
 
 Progress = Callable[[RunSpec, dict], None]
