@@ -14,6 +14,7 @@ TORCH_INDEX ?=
 TESTS ?=
 GPU ?=
 FORCE ?=
+HISTORY ?= $(BUILD)/history.jsonl
 # Empty takes the newest versions that pyproject.toml admits.
 CONSTRAINTS ?= constraints.txt
 
@@ -23,7 +24,7 @@ RUN := "$(IN)python" -m covidlib.publish
 CHOICE := --build "$(BUILD)" --profile "$(PROFILE)" --data "$(DATA)" --seed "$(SEED)"
 ASKED := $(if $(GPU),--gpu) $(if $(FORCE),--force)
 
-.PHONY: help install book pages browse nightly test pair lint format bench check clean
+.PHONY: help install book pages browse nightly remember test pair lint format bench check clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -56,6 +57,12 @@ nightly: $(INSTALLED) ## what the nightly run does: everything anew, browsed, wi
 
 pages: $(INSTALLED) ## execute only some notebooks: make pages ONLY=msatl/data
 	@$(RUN) execute $(CHOICE) --jobs $(JOBS) --only "$(ONLY)" $(ASKED)
+
+remember: $(INSTALLED) ## append this store's runs to HISTORY and look for what became worse
+	@$(if $(filter phantoms,$(DATA)),echo "phantoms are not remembered",mkdir -p "$(dir $(HISTORY))" && \
+	  cp -n book/results/history.jsonl "$(HISTORY)" && \
+	  "$(IN)covidlib" results remember --store "$(COVIDLIB_STORE)" --history "$(HISTORY)" && \
+	  "$(IN)covidlib" results compare earlier latest --history "$(HISTORY)" --fail)
 
 test: $(INSTALLED) ## run every test
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} "$(IN)python" -m pytest -n 2 $(TESTS)

@@ -170,3 +170,63 @@ def list_results(
             facts["commit"][:8],
         )
     console.print(table)
+
+
+@results_app.command("remember")
+def remember_results(
+    store: Annotated[Path | None, typer.Option(help="a folder of runs; default: results")] = None,
+    results: Annotated[Path, typer.Option(help="folder of recorded results")] = RESULTS,
+    history: Annotated[Path | None, typer.Option(help="file; default: in results")] = None,
+) -> None:
+    """Append to the history every finished run that it does not have yet."""
+    from covidlib.runs.history import HISTORY, recorded_runs, remember
+    from covidlib.runs.store import Store
+
+    path = history or results / HISTORY
+    try:
+        if store is None:
+            found = recorded_runs(results)
+        elif store.is_dir():
+            found = [(None, record) for record in Store(store).records()]
+        else:
+            raise CovidlibError(f"there is no folder of runs {store}")
+        console.print(f"{remember(found, path)} runs appended to {path}", soft_wrap=True)
+    except CovidlibError as error:
+        _stop(error)
+
+
+@results_app.command("compare")
+def compare_results(
+    first: Annotated[str, typer.Argument(help="a commit, profile or key, or 'earlier'")],
+    second: Annotated[str, typer.Argument(help="a commit, profile or key, or 'latest'")],
+    metric: Annotated[list[str] | None, typer.Option(help="only this one; may be repeated")] = None,
+    results: Annotated[Path, typer.Option(help="folder of recorded results")] = RESULTS,
+    history: Annotated[Path | None, typer.Option(help="file; default: in results")] = None,
+    fail: Annotated[bool, typer.Option("--fail", help="exit with 1 where one is worse")] = False,
+) -> None:
+    """Compare two states of the results; seeds say what a difference is."""
+    from covidlib.runs.history import HISTORY, read
+    from covidlib.runs.regressions import EARLIER, WORSE, NothingInCommonError, compare
+
+    path = history or results / HISTORY
+    try:
+        if not path.is_file():
+            raise CovidlibError(f"there is no history {path}; write it: covidlib results remember")
+        found = compare(read(path), first, second, tuple(metric or ()))
+    except NothingInCommonError as error:
+        if first != EARLIER:
+            _stop(error)
+        console.print("no earlier run has these settings: nothing to compare")
+        return
+    except CovidlibError as error:
+        _stop(error)
+    for row in found.to_dict("records"):
+        sides = (f"{row[s]:.3f} (n={row[f'runs, {s}']})" for s in ("first", "second"))
+        console.print(
+            f"{row['name']}  {row['metric']}: {' -> '.join(sides)}, {row['difference']:+.3f} "
+            f"(detectable {row['detectable']:.3f}), p {row['p']:.2f}: {row['finding']}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if fail and (found["finding"] == WORSE).any():
+        raise typer.Exit(1)

@@ -118,7 +118,8 @@ def test_the_nightly_log_outlives_a_failure(tmp_path, body, code):
     assert log.startswith("commit ") and ("planted" in log) == (code == 3)
     calls = (tmp_path / "make.calls").read_text().splitlines()
     assert calls[0].endswith("book FORCE=1 PROFILE=smoke GPU=1")
-    assert len(calls) == (2 if code == 0 else 1), "nothing follows a book that failed"
+    assert len(calls) == (3 if code == 0 else 1), "nothing follows a book that failed"
+    assert code or "remember HISTORY=" in calls[2]
 
 
 @pytest.mark.parametrize(("known", "verb"), [("", "issue create"), ("12", "issue comment 12")])

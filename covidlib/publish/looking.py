@@ -199,7 +199,7 @@ def accessibility_problems(page: "Page") -> list[str]:
     page.wait_for_timeout(RESIZED)
     problems += [f"axe, desk: {line}" for line in _axe(page, contrast)]
     page.evaluate("() => { document.documentElement.dataset.theme = 'dark'; }")
-    page.wait_for_timeout(100)
+    page.wait_for_timeout(RESIZED)  # colours change gradually
     return problems + [f"axe, dark colours: {line}" for line in _axe(page, AXE)]
 
 

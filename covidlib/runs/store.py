@@ -11,6 +11,7 @@ from filelock import FileLock
 from covidlib.errors import RunError
 from covidlib.files import sync
 from covidlib.paths import store_root
+from covidlib.runs.history import HISTORY, remember
 from covidlib.runs.record import RECORD, WEIGHTS, Record
 from covidlib.runs.spec import RunSpec
 
@@ -88,7 +89,7 @@ def place(target: Path, write: Callable[[Path], None]) -> None:
 
 
 def publish(record: Record, results: Path, commit_clean: bool = True) -> Path:
-    """Copy a run without its weights into the repository's recorded results.
+    """Copy a run without its weights into the repository's recorded results and their history.
 
     Args:
         record: a finished run.
@@ -115,4 +116,5 @@ def publish(record: Record, results: Path, commit_clean: bool = True) -> Path:
                 shutil.copyfile(path, draft / path.name)
 
     place(target, copy)
+    remember([(results.name, Record(target))], results.parent / HISTORY)
     return target
