@@ -146,6 +146,14 @@ def test_signed_root_has_length_one_and_finite_gradients_at_zero():
     assert features.grad.isfinite().all()
 
 
+def test_bilinear_classifier_stays_in_float32():
+    network = BilinearSettings().build(2).eval()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        logits = network(torch.randn(3, 3, 48, 48))
+    assert logits.dtype == torch.float32
+    assert logits.isfinite().all()
+
+
 def test_pyramid_averages_the_levels_own_logits():
     torch.manual_seed(0)
     network = FPNSettings(width=16).build(3).eval()
