@@ -12,6 +12,7 @@ SEED ?= 0
 JOBS ?= 0
 TORCH_INDEX ?=
 TESTS ?=
+PAPER ?= msatl
 GPU ?=
 FORCE ?=
 HISTORY ?= $(BUILD)/history.jsonl
@@ -24,10 +25,10 @@ RUN := "$(IN)python" -m covidlib.publish
 CHOICE := --build "$(BUILD)" --profile "$(PROFILE)" --data "$(DATA)" --seed "$(SEED)"
 ASKED := $(if $(GPU),--gpu) $(if $(FORCE),--force)
 
-.PHONY: help install book pages browse nightly remember test pair lint format bench check clean
+.PHONY: help install book pages browse nightly remember reference test pair lint format bench check clean
 
 help: ## list the verbs
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
 	@echo "  variables   PROFILE=smoke|laptop|paper DATA=phantoms|FOLDER SEED=0 JOBS=0 ONLY=page"
 	@echo "              GPU=1 (fail without one) FORCE=1 (execute everything anew) CONSTRAINTS="
 	@echo "              VENV=.venv PYTHON=python3 BUILD=_build TORCH_INDEX=ADDRESS TESTS=..."
@@ -63,6 +64,9 @@ remember: $(INSTALLED) ## append this store's runs to HISTORY and look for what 
 	  cp -n book/results/history.jsonl "$(HISTORY)" && \
 	  "$(IN)covidlib" results remember --store "$(COVIDLIB_STORE)" --history "$(HISTORY)" && \
 	  "$(IN)covidlib" results compare earlier latest --history "$(HISTORY)" --fail)
+
+reference: $(INSTALLED) ## make every run of a paper and record it: PAPER=msatl|magsd|manet
+	@"$(IN)covidlib" reference "$(PAPER)" --profile "$(PROFILE)" --data "$(DATA)"
 
 test: $(INSTALLED) ## run every test
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} "$(IN)python" -m pytest -n 2 $(TESTS)

@@ -56,8 +56,7 @@ def run_plan(
             _refuse_unrecordable(data, profile)
 
         def finished(found) -> None:  # one by one, so that an interruption loses nothing
-            values = ", ".join(f"{k} {v:.3f}" for k, v in found.metrics.items())
-            console.print(f"[green]done[/] {found.key}: {values}")
+            console.print(f"[green]done[/] {found.key}{_validation(found)}", soft_wrap=True)
             if record:
                 publish(found, RESULTS / chosen.paper)
 
@@ -78,6 +77,99 @@ def run_plan(
     except KeyboardInterrupt:
         console.print("interrupted; the same command goes on from here")
         raise typer.Exit(130) from None
+
+
+@app.command("reference")
+def make_reference(
+    paper: Annotated[str, typer.Argument(help="msatl, magsd or manet")],
+    profile: Annotated[str, typer.Option(help="smoke, laptop or paper: sizes only")] = "smoke",
+    data: Annotated[str, typer.Option(help="'phantoms' or the data root")] = "phantoms",
+    store: Annotated[Path | None, typer.Option(help="folder of runs")] = None,
+    plan: Annotated[list[str] | None, typer.Option(help="only this plan; may be repeated")] = None,
+    only: Annotated[str, typer.Option(help="run only keys that contain this text")] = "",
+    seeds: Annotated[int | None, typer.Option(help="seeds per row")] = None,
+    devices: Annotated[int, typer.Option(help="processes of one run (DDP)")] = 1,
+    threads: Annotated[int | None, typer.Option(help="of each process; default: torch's")] = None,
+    accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    dry: Annotated[bool, typer.Option(help="only show what is there and what is to do")] = False,
+) -> None:
+    """Make every run of a paper, most valuable first; go on after failures and interruptions.
+
+    Runs on real data are recorded in book/results if the library is as committed.
+    """
+    from covidlib.runs.reference import in_order, run_all
+    from covidlib.runs.store import Store
+    from covidlib.settings import PROFILES
+    from covidlib.training.fit import Resources
+
+    try:
+        _choice(profile, PROFILES, "profile")
+        phantoms = data == "phantoms"
+        specs = in_order(paper, profile, phantoms=phantoms, seeds=seeds, names=plan or ())
+        specs = [spec for spec in specs if only in spec.key]
+        place = Store(store)
+        if dry:
+            _show(specs, place)
+            return
+        failures = run_all(
+            specs,
+            place,
+            None if phantoms else data,
+            profile,
+            results=_recording(paper, data, profile),
+            resources=Resources(accelerator, devices, threads=threads),
+            progress=_tell,
+            told=_counting(len(specs)),
+        )
+    except CovidlibError as error:
+        _stop(error)
+    except KeyboardInterrupt:
+        console.print("interrupted; the same command goes on from here")
+        raise typer.Exit(130) from None
+    if failures:
+        for failure in failures:
+            message = Text(f"{failure.spec.key}: {failure.reason}")
+            errors.print("[red]failed[/]", message, highlight=False, soft_wrap=True)
+        raise typer.Exit(1)
+
+
+def _recording(paper: str, data: str, profile: str) -> Path | None:
+    """Return where runs are recorded; None, said once, where these cannot be."""
+    try:
+        _refuse_unrecordable(data, profile)
+    except CovidlibError as error:
+        console.print(f"nothing is recorded: {error}", highlight=False, soft_wrap=True)
+        return None
+    return RESULTS / paper
+
+
+def _counting(total: int):
+    """Return what says how each run ended, and how many are left."""
+    from itertools import count
+
+    from covidlib.runs.reference import Failure
+
+    numbers = count(1)
+
+    def told(spec, outcome) -> None:
+        if isinstance(outcome, Failure):
+            end = f"[red]failed[/] {spec.key}"
+        elif outcome is None:
+            end = f"[green]recorded[/] {spec.key}"
+        else:
+            end = f"[green]done[/] {spec.key}{_validation(outcome)}"
+        console.print(f"{next(numbers)}/{total} {end}", highlight=False, soft_wrap=True)
+
+    return told
+
+
+def _validation(found) -> str:
+    """Return the last validation scores; test scores belong on the pages, beside the paper's."""
+    if found.curve.empty:
+        return ""
+    last = found.curve.iloc[-1].filter(like="val_").dropna()
+    values = ", ".join(f"{name} {value:.3f}" for name, value in last.items())
+    return f": {values}" if values else ""
 
 
 def _refuse_unrecordable(data: str, profile: str) -> None:

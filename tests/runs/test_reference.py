@@ -1,0 +1,122 @@
+"""``covidlib reference``: order of value, failures, and nothing done twice."""
+
+from dataclasses import replace
+
+import pytest
+from small_runs import TinySettings, draw_covid_ct, tiny
+from typer.testing import CliRunner
+
+from covidlib import cli, plans
+from covidlib.errors import CovidlibError
+from covidlib.plans.plan import Plan, Row
+from covidlib.runs import provenance
+from covidlib.runs.reference import Failure, in_order, run_all
+from covidlib.runs.running import run
+from covidlib.runs.store import Store
+from covidlib.training.fit import Resources
+
+CPU = Resources("cpu", threads=1)
+
+
+def row(label: str, width: int, rank: int, seeds: int) -> Row:
+    network = TinySettings(width=width)
+    specs = tuple(tiny(seed, network, epochs=1) for seed in range(seeds))
+    return Row(label, (), specs, rank)
+
+
+@pytest.fixture
+def papers(monkeypatch):
+    """Two plans that share a row, one of a large network, and one on request."""
+    first = Plan("tests/first", "", (row("large", 8, 1, 1), row("small", 4, 0, 2)))
+    second = Plan("tests/second", "", (row("small", 4, 0, 3), row("other", 5, 0, 1)))
+    asked = Plan("tests/asked", "", (row("asked", 6, 0, 1),), on_request=True)
+    for made in (first, second, asked):
+        monkeypatch.setitem(plans.PLANS, made.name, lambda *_, made=made, **__: made)
+
+
+@pytest.fixture
+def root(tmp_path):
+    return draw_covid_ct(tmp_path / "data")
+
+
+def short(specs) -> list[tuple[int, int]]:
+    return [(spec.network.width, spec.seed) for spec in specs]
+
+
+def test_small_networks_then_first_seeds_then_plans_each_run_once(papers):
+    every = in_order("tests", "smoke", phantoms=False)
+    assert short(every) == [(4, 0), (5, 0), (4, 1), (4, 2), (8, 0)]
+    named = in_order("tests", "smoke", phantoms=False, names=["tests/asked"])
+    assert short(named) == [(6, 0)]
+    for paper, names, message in (
+        ("tests", ["tests/none"], "tests has tests/first, tests/second"),
+        ("nature", [], "there are plans of .*msatl"),
+    ):
+        with pytest.raises(CovidlibError, match=message):
+            in_order(paper, "smoke", phantoms=False, names=names)
+
+
+def test_a_failure_stops_its_descendants_and_nothing_else(root, tmp_path):
+    store = Store(tmp_path / "store")
+    bad = tiny(lr=float("1e30"), epochs=2, batch=22)  # its weights are not finite
+    specs = [
+        tiny(1, init=bad, epochs=1),
+        tiny(2, init=bad, epochs=1),
+        tiny(3, data=replace(tiny().data, dataset="kermany"), epochs=1),
+        tiny(4, epochs=1),
+    ]
+    heard = []
+    failures = run_all(
+        specs, store, root, "smoke", resources=CPU, told=lambda spec, end: heard.append(end)
+    )
+    assert [failure.spec for failure in failures] == specs[:3]
+    assert failures[0].reason.startswith("RunError")
+    assert failures[1].reason == f"RunError: its stage {bad.key} failed before"
+    assert failures[2].reason.startswith("DatasetMissing")
+    assert [isinstance(end, Failure) for end in heard] == [True, True, True, False]
+    assert [record.key for record in store.records()] == [specs[3].key]
+
+
+def test_what_is_recorded_is_neither_made_nor_recorded_again(root, tmp_path, monkeypatch):
+    facts = {"commit": "a" * 40, "dirty": False, "versions": {}}
+    monkeypatch.setattr(provenance, "software", lambda: facts)
+    results, parent = tmp_path / "results", tiny(epochs=1, stage="before")
+    specs = [tiny(1, init=parent, epochs=1), tiny(2, init=parent, epochs=1)]
+    options = {"results": results, "resources": CPU}
+    assert run_all(specs[:1], Store(tmp_path / "one"), root, "laptop", **options) == []
+    names = {path.name: path.stat().st_mtime_ns for path in results.iterdir()}
+    assert set(names) == {parent.key, specs[0].key}  # the stage is recorded too
+    heard = []
+    # Another machine has the records and no weights: it trains the stage for the second run alone.
+    other = Store(tmp_path / "two")
+    options["told"] = lambda spec, end: heard.append(end)
+    assert run_all(specs, other, root, "laptop", **options) == []
+    assert heard[0] is None and heard[1].key == specs[1].key
+    assert {record.key for record in other.records()} == {parent.key, specs[1].key}
+    assert {path.name for path in results.iterdir()} == {*names, specs[1].key}
+    assert all((results / name).stat().st_mtime_ns == when for name, when in names.items())
+
+
+def test_the_command_goes_on_reports_and_repeats_nothing(papers, root, tmp_path, monkeypatch):
+    monkeypatch.setattr(cli, "RESULTS", tmp_path / "results")
+    broken = tiny(0, TinySettings(width=5), epochs=1)
+    store = ["--store", str(tmp_path / "store"), "--threads", "1", "--data", str(root)]
+
+    def fails(spec, *arguments, **options):
+        if spec == broken:
+            raise ValueError("one bad run")
+        return run(spec, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("covidlib.runs.executor.run", fails)
+        answer = CliRunner().invoke(cli.app, ["reference", "tests", *store])
+    assert answer.exit_code == 1 and "nothing is recorded" in answer.stdout
+    assert f"failed {broken.key}: ValueError: one bad run" in answer.stderr
+    assert len(Store(tmp_path / "store").records()) == 4
+    before = {r.key: r.provenance["started"] for r in Store(tmp_path / "store").records()}
+    answer = CliRunner().invoke(cli.app, ["reference", "tests", *store])
+    assert answer.exit_code == 0 and "5/5 done" in answer.stdout
+    after = {r.key: r.provenance["started"] for r in Store(tmp_path / "store").records()}
+    assert before.items() <= after.items() and len(after) == 5
+    assert "auc" not in answer.stdout.replace("val_auc", "")
+    assert not (tmp_path / "results").exists()
