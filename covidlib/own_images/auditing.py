@@ -139,7 +139,7 @@ def _of_patients(own: OwnImages) -> list[Remark]:
                 "beware",
                 f"The patient of {unknown} of {len(table)} images is unknown; each is taken for a "
                 "patient of its own. Where a patient has several images, they may be trained and "
-                "tested on: give patients in a CSV (covidlib own list).",
+                "tested on: give patients in a CSV (covidlib list).",
             )
         )
     tested = table[table["split"] == "test"]

@@ -1,0 +1,205 @@
+"""The model card: one HTML file that says what a model is, what it is worth, what it is not for."""
+
+from collections.abc import Iterator
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from covidlib import figures
+from covidlib.evaluation import Interval, confusion, difference, intervals, per_class
+from covidlib.evaluation.calibration import at_temperature, brier, calibration_error
+from covidlib.own_images import html
+from covidlib.own_images.auditing import Audit
+from covidlib.own_images.choosing import Choice
+from covidlib.own_images.modality import NAMES
+from covidlib.own_images.model import Model, temperature_of
+from covidlib.own_images.opening import positive_last
+from covidlib.own_images.report import sections, summary
+from covidlib.runs.record import Record
+from covidlib.tables import format_interval
+
+METRICS = ("accuracy", "auc", "sensitivity", "specificity", "f1")
+EXAMPLES = 4
+NOT_FOR = (
+    "decisions about any patient: nothing here was tested in a clinic",
+    "images of other hospitals, scanners, ages or views than those counted below: a change of "
+    "source alone can make it worthless",
+    "other diseases: every image is given one of the classes, whatever it shows",
+    "telling how common a disease is: its probabilities hold at the mix of classes that it was "
+    "tested on",
+    "pointing at lesions: a heatmap says where the network looked, not what is there",
+)
+
+
+def measured(record: Record, positive: str | None) -> dict[str, Interval]:
+    """Return the metrics of the test images with 95% intervals over patients."""
+    return intervals(positive_last(record.predictions, positive), METRICS, resamples=1000)
+
+
+def against_floors(record: Record, audit: Audit, metric: str = "auc") -> dict[str, Interval]:
+    """Return the network's metric minus each floor's, on the same test images."""
+    positive = audit.inspection.own.positive
+    network = positive_last(record.test, positive)
+    return {
+        name: difference(
+            [positive_last(run, positive) for run in runs], network, [metric], resamples=500
+        )[metric]
+        for name, runs in audit.findings.runs.items()
+    }
+
+
+def verdict(record: Record, audit: Audit) -> str:
+    """Say in one sentence whether the network is better than the best floor."""
+    gains = {n: i for n, i in against_floors(record, audit).items() if i.value == i.value}
+    if not gains:
+        return "The test images cannot decide an AUC."
+    name, gain = min(gains.items(), key=lambda item: item[1].value)
+    text = f"its AUC minus that of {name} is {gain.value:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}]"
+    if gain.low > 0:
+        return f"The network is better than every classifier that sees no lung: {text}."
+    return f"It is not shown that the network uses the lungs at all: {text}."
+
+
+def calibration_table(record: Record, positive: str | None) -> pd.DataFrame:
+    """Return calibration error and Brier score of the test images, before and after."""
+    cooled = temperature_of(record)
+    given = positive_last(record.test, positive)
+    rows = {"as the network gives them": given}
+    if cooled is not None:
+        rows[f"at temperature {cooled.value:.2f}"] = at_temperature(given, cooled.value)
+    return pd.DataFrame.from_dict(
+        {
+            name: {
+                "calibration error": f"{calibration_error(seen):.3f}",
+                "Brier score": f"{brier(seen):.3f}",
+            }
+            for name, seen in rows.items()
+        },
+        orient="index",
+    )
+
+
+def model_card(model: Model, audit: Audit, choice: Choice | None) -> str:
+    """Return the model card as one HTML file."""
+    name = audit.inspection.own.dataset.name
+    return html.document(f"Model card: {name}", _sections(model, audit, choice))
+
+
+def _sections(model: Model, audit: Audit, choice: Choice | None) -> Iterator[str]:
+    record, positive = model.record, audit.inspection.own.positive
+    if record.phantom:
+        yield html.paragraph("Trained on phantoms: drawn images, not patients.", "warning")
+    yield html.paragraph("Research only. This model must not be used for:", "warning")
+    yield html.listing(("not", text) for text in NOT_FOR)
+    yield html.heading("The model")
+    yield html.table(_facts(model, audit, choice))
+    yield html.heading("How good it is")
+    yield html.paragraph(verdict(record, audit))
+    yield from _quality(record, audit, positive)
+    yield html.heading("Calibration")
+    yield from _calibration(record, positive)
+    yield from _heatmaps(model, audit)
+    yield html.heading("The images it was made from")
+    yield html.paragraph(summary(audit))
+    yield html.listing((remark.kind, remark.text) for remark in audit.remarks)
+    yield from sections(audit)
+    if choice is not None:
+        yield html.heading("How the start was chosen")
+        yield html.table(choice.scores.round(3), f"Scores of {choice.images} training images.")
+
+
+def _facts(model: Model, audit: Audit, choice: Choice | None) -> pd.DataFrame:
+    facts, spec = model.record.provenance, model.spec
+    rows = {
+        "classes": ", ".join(model.classes),
+        "looked for": audit.inspection.own.positive or "every class against the others",
+        "modality": NAMES[audit.inspection.modality],
+        "network": spec.network.slug,
+        "started from": spec.init.key if spec.init else "random weights",
+        "training": f"{spec.training.epochs} epochs, {spec.training.size} pixels, batch "
+        f"{spec.training.batch}, rate {spec.training.lr:.4g}",
+        "profile": facts["profile"],
+        "seed": spec.seed,
+        "run": model.record.key,
+        "images": f"SHA-256 {facts['fingerprint'][:16]}…",
+        "library": f"{facts['versions'].get('covidlib', 'source tree')}, {facts['commit'][:8]}",
+        "made": f"{facts['started']}, {facts['seconds']:.0f} s, {facts['hardware']}",
+    }
+    return pd.DataFrame({"": rows})
+
+
+def _quality(record: Record, audit: Audit, positive: str | None) -> Iterator[str]:
+    found = measured(record, positive)
+    rows = {name: format_interval(interval) for name, interval in found.items()}
+    count = found["accuracy"].images
+    note = f"{count} test images; 95% intervals over patients"
+    which = f"; sensitivity: of {positive}." if positive else "; means over classes."
+    yield html.table(pd.DataFrame({"test images": rows}), note + which)
+    given = positive_last(record.test, positive)
+    yield html.table(per_class(given).round(3), "By class.")
+    with figures.style():
+        binary = positive is not None
+        fig, axes = plt.subplots(1, 2, figsize=(9, 5.2), squeeze=False)
+        figures.confusion(axes[0, 0], confusion(given))
+        if binary:
+            names = ("grey statistics", "size and shape")
+            shown = {
+                name: [positive_last(run, positive) for run in audit.findings.runs[name]]
+                for name in names
+            }
+            figures.roc_curves(axes[0, 1], {"network": given}, floors=shown, resamples=200)
+        else:
+            axes[0, 1].set_axis_off()
+        _stamp(fig, record)
+        alternative = "Confusion matrix" + (" and ROC curve with floors" if binary else "")
+        yield html.figure(fig, alternative, f"{alternative} of the test images.")
+
+
+def _calibration(record: Record, positive: str | None) -> Iterator[str]:
+    yield html.table(calibration_table(record, positive), "Test images; 0 is best.")
+    cooled = temperature_of(record)
+    given = positive_last(record.test, positive)
+    models = {"network": given}
+    if cooled is not None:
+        models["at its temperature"] = at_temperature(given, cooled.value)
+        yield html.paragraph(
+            f"The temperature {cooled.value:.2f} was fitted on {cooled.images} validation images "
+            "alone. It changes no ranking and no predicted class."
+        )
+    with figures.style():
+        fig, ax = plt.subplots(figsize=(5.6, 6))
+        figures.reliability(ax, models, bins=5)
+        _stamp(fig, record)
+        text = "How often it was right against how sure it was"
+        yield html.figure(fig, text, f"{text}, in bins of equal mass; bars are 95% intervals.")
+
+
+def _heatmaps(model: Model, audit: Audit) -> Iterator[str]:
+    if not hasattr(model.network, "last_convolution"):
+        return
+    chosen = example_images(model.record, audit)
+    shown, maps = model.heatmaps(list(chosen["path"]), chosen["label"].tolist())
+    with figures.style():
+        fig, axes = plt.subplots(1, len(chosen), figsize=(2.4 * len(chosen), 3), squeeze=False)
+        for ax, image, heat, label in zip(axes[0], shown, maps, chosen["label"], strict=True):
+            figures.overlay(ax, image, heat)
+            ax.set_title(str(label), fontsize="small", weight="normal")
+        _stamp(fig, model.record)
+        yield html.heading("Where it looks")
+        text = "Grad-CAM for the actual class of some test images"
+        note = f"{text}. Each map has a scale of its own. This figure holds images of the data set."
+        yield html.figure(fig, text, note)
+
+
+def example_images(record: Record, audit: Audit) -> pd.DataFrame:
+    """Return test images of every class in turn: sample, label, path."""
+    paths = audit.inspection.own.dataset.table.set_index("sample")["path"]
+    tested = record.test.sort_values("sample")
+    turn = tested.groupby("label").cumcount()
+    chosen = tested.assign(turn=turn).sort_values(["turn", "label"]).head(EXAMPLES)
+    return chosen[["sample", "label"]].assign(path=chosen["sample"].map(paths))
+
+
+def _stamp(fig, record: Record) -> None:
+    if record.phantom:
+        figures.phantom_stamp(fig)
