@@ -1,4 +1,4 @@
-"""The command line: data sets, runs, recorded results."""
+"""The command line: data sets, runs, recorded results, your own images."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,11 +10,13 @@ from rich.text import Text
 
 from covidlib.data.commands import data_app
 from covidlib.errors import CovidlibError
+from covidlib.own_images.commands import register
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 app.add_typer(data_app, name="data")
 results_app = typer.Typer(no_args_is_help=True, help="Recorded results of real data.")
 app.add_typer(results_app, name="results")
+register(app)
 console = Console()
 errors = Console(stderr=True)
 

@@ -38,7 +38,7 @@ def open_dataset(
     """
     if name == lung_masks.NAME:
         return lung_masks.open_lung_masks(root, phantom=phantom)
-    if name.endswith(LIST) and phantom is None:
+    if name.lower().endswith(LIST) and phantom is None:
         return listed_images(name, root)
     if name in COMPOSITIONS:
         from covidlib.data.composing import compose
@@ -65,7 +65,8 @@ def listed_images(name: str, root: str | Path | None = None) -> Dataset:
         raise DatasetMissing(f"{name}: no data root is set. {_advice(own_images(name))}")
     table = image_list(home / name)
     classes = tuple(sorted(table["label"].dropna().unique()))
-    return Dataset(name=name, table=table, classes=classes, phantom=drawn((home / name).parent))
+    homes = {folder for path in table["path"] for folder in Path(path).parents}
+    return Dataset(name=name, table=table, classes=classes, phantom=any(map(drawn, homes)))
 
 
 def drawn(folder: Path) -> bool:

@@ -10,7 +10,7 @@ from covidlib.own_images.auditing import Audit
 from covidlib.own_images.modality import NAMES, fitted
 from covidlib.tables import format_interval
 
-MOST = 50  # lines of a list in the report
+MOST = 20  # lines of a list in the report
 
 
 def summary(audit: Audit) -> str:

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from covidlib.data.seeds import generator
-from covidlib.errors import RunError
+from covidlib.errors import DatasetMissing, RunError
 from covidlib.paths import data_root
 from covidlib.runs import provenance
 from covidlib.runs.record import CURVE, PREDICTIONS, RECORD, WEIGHTS, Record
@@ -77,7 +77,7 @@ def run(
     """
     data = training_data(spec.data, data_root(root))
     options = {"profile": profile, "resources": resources, "progress": progress}
-    parents = {parent.key: run(parent, store, root, **options) for parent in spec.parents}
+    parents = {parent.key: _stage(parent, store, root, options) for parent in spec.parents}
     with store.lock(spec):
         found = store.get(spec)
         if found is not None and found.phantom and not _saw(found, data):
@@ -90,6 +90,16 @@ def run(
         data = _shown(spec, data, parents, root, _device(resources))
         parent = None if spec.init is None else parents[spec.init.key]
         return _train(spec, store, data, parent, profile, resources, progress)
+
+
+def _stage(spec: RunSpec, store: Store, root, options: dict) -> Record:
+    """Return the run of a stage; a finished one serves where its images are not here."""
+    try:
+        return run(spec, store, root, **options)
+    except DatasetMissing:
+        if (found := store.get(spec)) is None:
+            raise
+        return found
 
 
 def shown(spec: RunSpec, store: Store, root: str | Path | None = None) -> TrainingData:

@@ -3,6 +3,7 @@ import os
 import shutil
 import signal
 import time
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -283,3 +284,16 @@ def test_metrics_that_the_images_cannot_decide_are_not_in_the_record(root, tmp_p
     assert "accuracy" in record.metrics
     assert not {"auc", "sensitivity"} & set(record.metrics)
     assert "NaN" not in (record.folder / "record.json").read_text()
+
+
+def test_a_finished_stage_serves_where_its_images_are_not_here(root, store, tmp_path):
+    stage = tiny(epochs=1, stage="stl-m")
+    for label in ("COVID", "NonCOVID"):
+        drawn = root / "covid-ct" / "Images-processed" / f"CT_{label}"
+        shutil.copytree(drawn, tmp_path / "own-slices" / label)
+    own = replace(stage.data, dataset="own-slices", split="holdout")
+    spec = tiny(epochs=1, data=own, init=stage)
+    with pytest.raises(DatasetMissing, match="covid-ct"):
+        run(spec, store, tmp_path)
+    parent = run(stage, store, root)
+    assert run(spec, store, tmp_path).body["spec"]["init"] == parent.body["spec"]
