@@ -5,6 +5,8 @@ cancels; the runs of each model are drawn on their own; where a statement is abo
 networks, these are drawn too.
 """
 
+import weakref
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +23,7 @@ from covidlib.evaluation.resampling import draw, weighted
 Runs = Sequence[pd.DataFrame]
 Terms = Sequence[tuple[float, Runs]]  # one number: weights, and the runs whose mean each weighs
 POWER = 0.8
+_KNOWN: dict[int, tuple[weakref.ref, dict[tuple, np.ndarray]]] = {}
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def contrast(
     *,
     margin: float = 0.0,
     split: str | None = "test",
-    resamples: int = 4000,
+    resamples: int = 2000,
     seed: int = 0,
 ) -> Effect:
     """Return the mean over units of a weighted sum of scores, with paired interval and p value.
@@ -77,7 +80,7 @@ def contrast(
     if not groups or not all(groups.values()):
         raise DataError("a contrast needs at least one unit, and a run on every side")
     rng = np.random.default_rng([seed, resamples])
-    means = _group_means(groups, metric, split, resamples, rng)
+    means = _group_means(groups, metric, split, resamples, seed)
     sums = [
         sum(weight * means[_name(runs)] for weight, runs in terms) for terms in units
     ]  # each (1 + resamples,): the value itself, then the draws
@@ -87,7 +90,7 @@ def contrast(
     return _effect(table[0], table[1:], fewest, count, rng)
 
 
-def paired(units: Sequence[np.ndarray], *, resamples: int = 4000, seed: int = 0) -> Effect:
+def paired(units: Sequence[np.ndarray], *, resamples: int = 2000, seed: int = 0) -> Effect:
     """Return the mean over units and images of per-image differences, like ``contrast``.
 
     Args:
@@ -120,7 +123,7 @@ def _group_means(
     metric: str,
     split: str | None,
     resamples: int,
-    rng: np.random.Generator,
+    seed: int,
 ) -> dict[tuple, np.ndarray]:
     """Return each group's mean score: over its runs, then under every draw. (1 + resamples,)."""
     tables = {id(t): t for runs in groups.values() for t in runs}
@@ -128,24 +131,42 @@ def _group_means(
     names = list(runs)
     if len({run.classes for run in runs.values()}) > 1:
         raise DataError("the models differ in classes")
-    values: dict[int, np.ndarray] = {}
     for block in blocks_of([runs[name] for name in names]):
         members = {names[i] for i in block}
         if not all(members & set(group) for group in groups):
             raise DataError("the models were not tested on the same images")
-        first = runs[names[block[0]]]
-        weights = draw(first.clusters, first.truth, resamples, rng)
-        for name in members:
-            value = compute(runs[name], metric).value
-            values[name] = np.concatenate([[value], weighted(runs[name], metric, weights)])
+    rng = np.random.default_rng([seed, resamples, 1])
     means = {}
-    for group in groups:
-        table = np.column_stack([values[name] for name in group])
+    for group, own in groups.items():
+        table = np.column_stack([_drawn(t, metric, split, resamples, seed) for t in own])
         times = rng.multinomial(len(group), np.full(len(group), 1 / len(group)), size=resamples)
         means[group] = np.concatenate(
             [[table[0].mean()], (table[1:] * times).sum(axis=1) / len(group)]
         )
     return means
+
+
+def _drawn(
+    table: pd.DataFrame, metric: str, split: str | None, resamples: int, seed: int
+) -> np.ndarray:
+    """Return a run's score, then its scores when patients are drawn anew. (1 + resamples,).
+
+    The draws depend on the images alone, so all models see the same, whichever is asked first.
+    They are remembered as long as the table lives: one run serves many comparisons.
+    """
+    key = (metric, split, resamples, seed)
+    place = id(table)
+    if place not in _KNOWN:
+        _KNOWN[place] = (weakref.ref(table, lambda _: _KNOWN.pop(place)), {})
+    known = _KNOWN[place][1]
+    if key not in known:
+        run = _ordered(scored(table, split))
+        names = zlib.crc32("\n".join(run.samples.astype(str)).encode())
+        rng = np.random.default_rng([seed, resamples, names])
+        weights = draw(run.clusters, run.truth, resamples, rng)
+        value = compute(run, metric).value
+        known[key] = np.concatenate([[value], weighted(run, metric, weights)])
+    return known[key]
 
 
 def _ordered(s: Scored) -> Scored:

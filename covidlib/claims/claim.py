@@ -1,0 +1,121 @@
+"""What a paper claims in words, as an experiment with a verdict."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from covidlib.errors import DataError
+from covidlib.evaluation import holm
+from covidlib.evaluation.contrasts import Effect
+from covidlib.published import claims as printed_claims
+
+SUPPORTED, NOT_SUPPORTED = "supported", "not supported"
+INCONCLUSIVE, NOT_TESTABLE = "inconclusive", "not testable here"
+VERDICTS = (SUPPORTED, NOT_SUPPORTED, INCONCLUSIVE, NOT_TESTABLE)
+NO_EXPERIMENT = "no experiment yet"
+LEVEL = 0.05
+FEWEST = 3  # trainings per side, over all networks; fewer say nothing about a method: ours
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One qualitative claim.
+
+    Args:
+        id: as in ``claims.csv``, "msatl-Q01".
+        statement: in our words, so that an effect above 0 agrees with it.
+        experiment: from the folder ``book/results`` to the effect, or to the reason why it cannot
+            be measured.
+        measure: what the effect is, "AUC".
+        printed: the same effect in the paper's own numbers; None where it prints none.
+        necessary: the experiment tests only what must hold if the claim does: it can speak
+            against the claim, never for it.
+        note: what a reader has to know about the experiment.
+    """
+
+    id: str
+    statement: str
+    experiment: Callable[[Path], Effect | str]
+    measure: str = "AUC"
+    printed: float | None = None
+    necessary: bool = False
+    note: str = ""
+
+
+def judge(claim: Claim, found: Effect | str, p_value: float) -> tuple[str, str]:
+    """Return the verdict and the reason for it.
+
+    - *not testable here*: there is no effect, only a reason.
+    - *inconclusive*: fewer than three trainings per side; or no significance, while the paper's
+      own effect lies within the interval, or is unknown.
+    - *supported*: significant in the claim's direction.
+    - *not supported*: significant against it; or not significant, while the interval excludes the
+      effect that the paper prints.
+
+    Args:
+        claim: what is claimed.
+        found: what the experiment gave.
+        p_value: its p value, adjusted for how many claims of the paper are tested.
+    """
+    if isinstance(found, str):
+        return NOT_TESTABLE, found
+    if found.runs < FEWEST:
+        trainings = "one training" if found.runs == 1 else f"{found.runs} trainings"
+        return INCONCLUSIVE, f"{trainings} per side: the seed's part is not known"
+    if p_value < LEVEL and found.value < 0:
+        return NOT_SUPPORTED, "significant in the other direction"
+    if p_value < LEVEL:
+        if claim.necessary:
+            return INCONCLUSIVE, "what the claim needs holds; that does not show the claim"
+        return SUPPORTED, "significant in the claim's direction"
+    if claim.printed is not None and found.high < claim.printed:
+        return NOT_SUPPORTED, "the interval excludes the effect that the paper prints"
+    return INCONCLUSIVE, f"not significant; effects below {found.smallest:.3f} escape this test"
+
+
+def ledger(paper: str, experiments: Sequence[Claim], results: Path) -> pd.DataFrame:
+    """Return every qualitative claim of a paper with its verdict.
+
+    p values are adjusted by Holm over the paper's claims that can be tested.
+
+    Args:
+        paper: "msatl", "magsd" or "manet".
+        experiments: the claims that have one; the others are listed without.
+        results: the folder ``book/results``.
+
+    Returns:
+        One row per claim, by id: where, statement, measure, effect (an ``Effect``), p_value
+        (adjusted), printed, verdict (or ``NO_EXPERIMENT``), reason, note. What there is not is
+        None.
+
+    Raises:
+        DataError: an experiment for a claim that the paper does not make, or two for one.
+    """
+    listed = printed_claims(paper)
+    listed = listed[listed["id"].str.contains("-Q")].set_index("id")
+    known = {claim.id: claim for claim in experiments}
+    if strangers := set(known) - set(listed.index):
+        raise DataError(f"{paper} makes no claim {sorted(strangers)}")
+    if len(known) < len(experiments):
+        raise DataError(f"a claim of {paper} has two experiments")
+    found = {name: known[name].experiment(results) for name in listed.index if name in known}
+    tested = {name: e.p_value for name, e in found.items() if isinstance(e, Effect)}
+    adjusted = holm(tested)
+    rows = []
+    for name, line in listed.iterrows():
+        row = {"where": line["where"], "statement": line["statement"], "measure": "", "note": ""}
+        row |= {"effect": None, "p_value": None, "printed": None}
+        row |= {"verdict": NO_EXPERIMENT, "reason": ""}
+        if name in known:
+            claim, effect = known[name], found[name]
+            p_value = float(adjusted.get(name, np.nan))
+            verdict, reason = judge(claim, effect, p_value)
+            row |= {"statement": claim.statement, "measure": claim.measure, "note": claim.note}
+            row |= {"printed": claim.printed, "verdict": verdict, "reason": reason}
+            if isinstance(effect, Effect):
+                row |= {"effect": effect, "p_value": p_value}
+        rows.append(row)
+    return pd.DataFrame(rows, index=listed.index, dtype=object)

@@ -1,0 +1,95 @@
+"""Experiments on what was measured on trained stages: LEEP scores and heatmaps (msatl)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from covidlib.errors import DataError
+from covidlib.evaluation.contrasts import Effect, paired, weakest
+from covidlib.published import published
+from covidlib.stage_scores import StageScores, by_network, read
+from covidlib.transferability.leep import UNITS
+
+STEPS = (("none", "stl_n"), ("stl_n", "stl_n+stl_m"))
+Steps = Sequence[np.ndarray]
+
+
+@dataclass(frozen=True)
+class LeepExperiment:
+    """A statement about the steps of LEEP; the weaker of the two steps speaks.
+
+    Args:
+        units: from the step of every network, by model and variant, to one number (or one array
+            over images) per unit; networks that are missing are left out.
+    """
+
+    units: Callable[[dict[tuple[str, str], np.ndarray]], list[np.ndarray]]
+
+    def __call__(self, results: Path) -> Effect | str:
+        """Return the weaker step's effect in bits, or why there is none."""
+        table = by_network(read(results))
+        effects = []
+        for before, after in STEPS:
+            steps = {
+                network: _mean(stages[after]) - _mean(stages[before])
+                for network, stages in table.items()
+                if before in stages and after in stages
+            }
+            units = self.units(steps)
+            if not units:
+                return "its LEEP scores are not recorded yet"
+            effects.append(paired(units))
+        return weakest(effects)
+
+    @property
+    def printed(self) -> float:
+        """The smaller of the two steps in the paper's Table 6, its numbers read as bits."""
+        frame = published("msatl", 6).set_index(["model", "variant", "stages"])["number"]
+        values = []
+        for before, after in STEPS:
+            networks = {(m, v) for m, v, _ in frame.index}
+            steps = {(m, v): frame[m, v, after] - frame[m, v, before] for m, v in sorted(networks)}
+            values.append(float(np.mean(self.units(steps))))
+        return min(values)
+
+
+def _mean(seeds: Sequence[StageScores]) -> np.ndarray:
+    """Return the mean log-likelihood of every image over seeds, in bits. Shape: (N,)."""
+    if len({one.provenance["fingerprint"] for one in seeds}) > 1:
+        raise DataError("LEEP scores of other images cannot be compared")
+    return np.mean([one.likelihoods for one in seeds], axis=0) / UNITS["bits"]
+
+
+def _networks(steps: dict[tuple[str, str], np.ndarray]) -> list[np.ndarray]:
+    return list(steps.values())
+
+
+def _attention(steps: dict[tuple[str, str], np.ndarray]) -> list[np.ndarray]:
+    """Return what attention adds to the step, a unit per backbone."""
+    units = []
+    for model in ("r50", "r101"):
+        own = [steps.get((model, variant)) for variant in ("attn1", "attn5", "baseline")]
+        if all(step is not None for step in own):
+            units.append((own[0] + own[1]) / 2 - own[2])
+    return units
+
+
+rising = LeepExperiment(_networks)
+attention_gains = LeepExperiment(_attention)
+
+
+def heat_in_lungs(results: Path) -> Effect | str:
+    """Return how much more of its heat the attention map has inside the lungs than Grad-CAM."""
+    from covidlib.heat_scores import ATTENTION, GRAD_CAM, read
+
+    found = read(results)
+    if not found:
+        return "its heatmaps are not recorded yet"
+    units = []
+    for seed in sorted({one.seed for one in found}):
+        maps = {one.kind: one for one in found if one.seed == seed}
+        if ATTENTION in maps and GRAD_CAM in maps:
+            units.append(maps[ATTENTION].inside - maps[GRAD_CAM].inside)
+    return paired(units) if units else "its heatmaps are not recorded yet"

@@ -1,0 +1,39 @@
+"""Score the heatmaps of networks in a store and keep the scores beside the recorded runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from covidlib.heat_scores import SIZE, networks, positive_slices, score_pair, write
+from covidlib.paths import data_root
+from covidlib.runs.running import load
+from covidlib.runs.store import Store
+from covidlib.training.data import training_data
+
+RESULTS = Path(__file__).resolve().parents[2] / "book" / "results"
+
+
+def main(
+    profile: Annotated[str, typer.Option(help="laptop | paper")],
+    data: Annotated[Path, typer.Option(help="the folder of the data sets")],
+    store: Annotated[Path | None, typer.Option(help="folder of runs, with weights")] = None,
+    results: Annotated[Path, typer.Option(help="folder of recorded results")] = RESULTS,
+) -> None:
+    """Score the maps of msatl Figure 4 for every seed whose two networks are in the store."""
+    place, root, kept = Store(store), data_root(data), 0
+    for specs in networks(profile, phantoms=False):
+        records = {name: place.get(spec) for name, spec in specs.items()}
+        if not all(records.values()):
+            continue
+        first = specs["baseline"]
+        source = training_data(first.data, root)
+        pair = {name: load(records[name], spec, source).network for name, spec in specs.items()}
+        slices = positive_slices(first.data, first.training, SIZE[profile], root)
+        scores = score_pair(pair, slices, specs, profile=profile)
+        kept += sum(write(one, results) is not None for one in scores)
+    typer.echo(f"{kept} new files in {results}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,80 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from covidlib.claims import (
+    EXPERIMENTS,
+    INCONCLUSIVE,
+    NO_EXPERIMENT,
+    NOT_SUPPORTED,
+    NOT_TESTABLE,
+    SUPPORTED,
+    Claim,
+    judge,
+    ledger,
+    ledgers,
+)
+from covidlib.errors import DataError
+from covidlib.evaluation.contrasts import Effect
+from covidlib.published import claims
+
+NOWHERE = Path("no results")
+EFFECT = Effect(0.05, 0.01, 0.09, 0.01, 0.04, units=2, runs=6, images=203)
+
+
+def claim(found, number="01", **options):
+    return Claim(f"msatl-Q{number}", "it helps", lambda results: found, **options)
+
+
+@pytest.mark.parametrize(
+    ("change", "p_value", "verdict"),
+    [
+        ({}, 0.01, SUPPORTED),
+        ({}, 0.06, INCONCLUSIVE),
+        ({"value": -0.05, "low": -0.09, "high": -0.01}, 0.01, NOT_SUPPORTED),
+        ({"low": -0.02, "high": 0.06}, 0.2, NOT_SUPPORTED),  # the printed 0.07 is excluded
+        ({"low": -0.02, "high": 0.08}, 0.2, INCONCLUSIVE),
+        ({"runs": 2}, 0.001, INCONCLUSIVE),
+    ],
+)
+def test_verdicts(change, p_value, verdict):
+    found = replace(EFFECT, **change)
+    assert judge(claim(found, printed=0.07), found, p_value)[0] == verdict
+
+
+def test_without_a_printed_effect_no_interval_excludes_it():
+    found = replace(EFFECT, low=-0.02, high=0.0001)
+    assert judge(claim(found), found, 0.2)[0] == INCONCLUSIVE
+
+
+def test_what_is_only_necessary_never_supports_a_claim():
+    made = claim(EFFECT, necessary=True)
+    assert judge(made, EFFECT, 0.001)[0] == INCONCLUSIVE
+    against = replace(EFFECT, value=-0.05, low=-0.09, high=-0.01)
+    assert judge(made, against, 0.001)[0] == NOT_SUPPORTED
+
+
+def test_p_values_are_corrected_over_the_claims_that_can_be_tested():
+    tested = [claim(replace(EFFECT, p_value=0.02), f"0{i}") for i in (1, 2, 3)]
+    found = ledger("msatl", [*tested, claim("no image", "04")], NOWHERE)
+    assert found.loc["msatl-Q01", "p_value"] == pytest.approx(0.06)
+    assert found.loc["msatl-Q01", "verdict"] == INCONCLUSIVE
+    assert found.loc["msatl-Q04", ["verdict", "reason"]].tolist() == [NOT_TESTABLE, "no image"]
+    assert found.loc["msatl-Q05", "verdict"] == NO_EXPERIMENT
+    assert ledger("msatl", tested[:1], NOWHERE).loc["msatl-Q01", "verdict"] == SUPPORTED
+
+
+def test_strangers_and_doubles_are_refused():
+    with pytest.raises(DataError, match="no claim"):
+        ledger("msatl", [claim(EFFECT, "99")], NOWHERE)
+    with pytest.raises(DataError, match="two experiments"):
+        ledger("msatl", [claim(EFFECT), claim(EFFECT)], NOWHERE)
+
+
+def test_every_claim_of_every_paper_is_listed(tmp_path):
+    for paper, found in ledgers(tmp_path).items():
+        listed = claims(paper)["id"]
+        assert found.index.tolist() == listed[listed.str.contains("-Q")].tolist()
+        has = {one.id for one in EXPERIMENTS.get(paper, ())}
+        assert set(found.index[found["verdict"] != NO_EXPERIMENT]) == has

@@ -1,0 +1,108 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic_predictions import predictions
+
+from covidlib.claims import NOT_TESTABLE, SUPPORTED, ledger, msatl
+from covidlib.claims.experiments import Contrast, Every
+from covidlib.claims.msatl import CLAIMS
+from covidlib.plans import plan
+from covidlib.published import claims, paper_value
+from covidlib.runs.record import CURVE, PREDICTIONS, RECORD
+from covidlib.runs.spec import described
+
+BY_ID = {claim.id[-2:]: claim for claim in CLAIMS}
+
+
+def keep(results: Path, spec, table: pd.DataFrame) -> None:
+    """Write a recorded run that never was."""
+    folder = results / "msatl" / spec.key
+    if folder.exists():
+        return
+    folder.mkdir(parents=True)
+    provenance = {"phantom": False, "profile": "laptop", "seconds": 1.0}
+    body = {"key": spec.key, "spec": described(spec), "metrics": {}, "provenance": provenance}
+    (folder / RECORD).write_text(json.dumps(body))
+    table.to_parquet(folder / PREDICTIONS)
+    pd.DataFrame({"epoch": [0], "loss": [1.0]}).to_csv(folder / CURVE)
+
+
+def skill(cell) -> float:
+    gain = {"none": 0.0, "stl_n": 0.6, "stl_m": 0.6, "full": 1.2}[cell["stages"]]
+    if cell.get("ssl") in ("moco", "simclr"):
+        gain -= 0.5
+    return 0.3 + gain * (0.4 if cell["variant"] == "baseline" else 1.5)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """Results of a world in which attention transfers better, and the paper's method helps."""
+    results = tmp_path_factory.mktemp("results")
+    for name in ("attention_benefit", "ablation", "ssl_comparison"):
+        chosen = plan(f"msatl/{name}", "laptop", phantoms=False, seeds=3)
+        for number, row in enumerate(chosen.rows):
+            for spec in row.specs:
+                seed = 100 * number + spec.seed
+                table = predictions(200, skill=skill(dict(row.cell)), seed=seed)
+                keep(results, spec, table)
+    return results
+
+
+def test_every_claim_of_the_paper_has_an_experiment():
+    listed = claims("msatl")["id"]
+    assert [claim.id for claim in CLAIMS] == listed[listed.str.contains("-Q")].tolist()
+
+
+def test_printed_effects_are_those_of_the_papers_tables():
+    def value(model, variant, stages, ssl, table=4):
+        named = {"ssl": ssl} if ssl else {}
+        cell = {"model": model, "variant": variant, "stages": stages}
+        return paper_value("msatl", table, "auc", **cell, **named).value
+
+    gains = {
+        (m, v): value(m, v, "full", "ours") - value(m, v, "none", "")
+        for m in msatl.MODELS
+        for v in msatl.VARIANTS
+    }
+    extra = [
+        (gains[m, "attn1"] + gains[m, "attn5"]) / 2 - gains[m, "baseline"] for m in msatl.MODELS
+    ]
+    assert BY_ID["01"].printed == pytest.approx(np.mean(extra))
+    assert BY_ID["09"].printed == pytest.approx(np.mean(list(gains.values())))
+    assert BY_ID["13"].printed is None
+    # STL-N and STL-M of Table 5: the smaller of the two gains of attention speaks.
+    assert BY_ID["10"].printed == pytest.approx((0.016 + 0.024) / 2)
+    # Table 6 in print: attention's mean step minus the plain one's, the smaller of both steps.
+    assert BY_ID["14"].printed == pytest.approx((0.007 + 0.005) / 2)
+    assert BY_ID["15"].printed == pytest.approx(np.mean([10, 15, 18, 4, 17, 27]) / 1000)
+
+
+def test_without_records_nothing_is_testable(tmp_path):
+    found = ledger("msatl", CLAIMS, tmp_path)
+    assert (found["verdict"] == NOT_TESTABLE).all()
+    assert (found["reason"] != "").all()
+
+
+def test_a_world_in_which_the_paper_is_right_supports_it(recorded):
+    found = ledger("msatl", CLAIMS, recorded)
+    for number in ("01", "02", "05", "09", "12"):
+        row = found.loc[f"msatl-Q{number}"]
+        assert row["verdict"] == SUPPORTED, f"{number}: {row['reason']}"
+    assert found.loc["msatl-Q01", "effect"].units == 2
+    assert found.loc["msatl-Q09", "effect"].units == 6
+    assert found.loc["msatl-Q13", "verdict"] == NOT_TESTABLE
+    # One training per row in the laptop profile, two backbones: two are not enough.
+    assert found.loc["msatl-Q10", "reason"].startswith("2 trainings per side")
+
+
+def test_units_without_runs_are_left_out(recorded):
+    whole = BY_ID["09"].experiment
+    half = Contrast(whole.plans, whole.units[:3])
+    stranger = [(1.0, {"model": "r18"}), (-1.0, {"model": "r50"})]
+    mixed = Contrast(whole.plans, (*whole.units[:3], stranger))
+    assert mixed(recorded) == half(recorded)
+    assert Contrast(whole.plans, (stranger,))(recorded) == "its runs are not recorded yet"
+    assert Every((half, Contrast(whole.plans, (stranger,))))(recorded).startswith("its runs")
