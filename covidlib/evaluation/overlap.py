@@ -1,7 +1,13 @@
 """How well a drawn region and a predicted one agree: IoU and Dice, whole and lung by lung."""
 
+from collections.abc import Sequence
+
 import numpy as np
+import pandas as pd
 from scipy import ndimage
+
+from covidlib.evaluation.bootstrap import Interval
+from covidlib.evaluation.resampling import draw
 
 LUNGS = ("right", "left")  # the patient's right lung is on the left of the picture
 
@@ -84,3 +90,53 @@ def overlap(predicted: np.ndarray, truth: np.ndarray) -> dict[str, float]:
         pair = counts(predicted & places[side], truth & places[side]) if places else (0, 0)
         row |= {f"iou_{side}": iou(*pair), f"dice_{side}": dice(*pair)}
     return row
+
+
+def overlap_intervals(
+    runs: Sequence[pd.DataFrame], split: str = "test", *, resamples: int = 2000, seed: int = 0
+) -> dict[str, Interval]:
+    """Return IoU and Dice of one network with their intervals.
+
+    Folds add their images, seeds are averaged image by image; patients are then drawn with
+    replacement, within their class.
+
+    Args:
+        runs: predictions of ``covidlib.training.segmentation.Segmentation``, one per fold or seed.
+        split: which rows count.
+        resamples, seed: how many draws, and from where.
+
+    Returns:
+        ``iou`` and ``dice``, means over images; ``pooled_iou`` and ``pooled_dice``, of all pixels
+        together; each lung's ``iou_right`` …; and the same with ``_clean`` at the end.
+    """
+    tables = [run[run["split"] == split] for run in runs]
+    whole = pd.concat(tables)
+    numbers = [c for c in whole if c.startswith(("iou", "dice", "shared", "either"))]
+    rows = whole.groupby("sample")[numbers].mean()
+    facts = whole.drop_duplicates("sample").set_index("sample").loc[rows.index]
+    patients = facts["patient"].fillna(facts.index.to_series())
+    rng = np.random.default_rng(seed)
+    times = draw(patients.to_numpy(str), facts["label"].to_numpy(str), resamples, rng).astype(float)
+
+    def interval(value: float, drawn: np.ndarray, single: Sequence[float]) -> Interval:
+        low, high = np.nanquantile(drawn, (0.025, 0.975))
+        std = float(np.std(single, ddof=1)) if len(single) > 1 else float("nan")
+        return Interval(value, float(low), float(high), len(runs), len(rows), std)
+
+    found = {}
+    for name in (c for c in numbers if c.startswith(("iou", "dice")) and rows[c].notna().any()):
+        values = rows[name].to_numpy()
+        known = ~np.isnan(values)
+        drawn = times[:, known] @ values[known] / times[:, known].sum(axis=1)
+        single = [table[name].mean() for table in tables]
+        found[name] = interval(float(values[known].mean()), drawn, single)
+    for end in {name.removeprefix("shared") for name in numbers if name.startswith("shared")}:
+        pixels = rows["shared" + end].to_numpy(), rows["either" + end].to_numpy()
+        shared, either = (times @ part for part in pixels)
+        for name, score, drawn in (
+            ("pooled_iou", iou, shared / either),
+            ("pooled_dice", dice, 2 * shared / (shared + either)),
+        ):
+            single = [score(table["shared" + end], table["either" + end]) for table in tables]
+            found[name + end] = interval(score(*pixels), drawn, single)
+    return found

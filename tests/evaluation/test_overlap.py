@@ -1,11 +1,19 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torchmetrics.functional.classification import binary_f1_score, binary_jaccard_index
 
-from covidlib.evaluation.overlap import counts, dice, iou, overlap, territories
+from covidlib.evaluation.overlap import (
+    counts,
+    dice,
+    iou,
+    overlap,
+    overlap_intervals,
+    territories,
+)
 
 
 def square(top, left, side=4, shape=(12, 20)):
@@ -75,3 +83,36 @@ def test_each_lung_is_scored_by_itself():
 def test_the_right_lung_is_on_the_left_of_the_picture_whatever_its_size():
     truth = square(1, 1, side=3) | square(1, 10, side=8)
     assert territories(truth)["right"][2, 2] and territories(truth)["left"][2, 12]
+
+
+def predictions(shared, either, start=0, split="test"):
+    shared, either = np.array(shared, float), np.array(either, float)
+    return pd.DataFrame({
+        "sample": [f"image {start + k}" for k in range(len(shared))],
+        "patient": [f"patient {(start + k) // 2}" for k in range(len(shared))],
+        "split": split, "label": "COVID-19", "shared": shared, "either": either,
+        "iou": shared / either, "dice": 2 * shared / (shared + either),
+    })  # fmt: skip
+
+
+def test_folds_add_up_and_seeds_are_averaged():
+    first, second = predictions([5, 6], [10, 10]), predictions([9, 8], [10, 20], start=2)
+    found = overlap_intervals([first, second])
+    assert found["iou"].value == pytest.approx((0.5 + 0.6 + 0.9 + 0.4) / 4)
+    assert found["pooled_iou"].value == pytest.approx(28 / 50)
+    assert found["pooled_dice"].value == pytest.approx(56 / 78)
+    assert (found["iou"].runs, found["iou"].images) == (2, 4)
+    seeds = overlap_intervals([first, predictions([7, 8], [10, 10])])
+    assert seeds["iou"].value == pytest.approx(0.65) and seeds["iou"].images == 2
+    assert seeds["iou"].std == pytest.approx(np.std([0.55, 0.75], ddof=1))
+
+
+def test_the_interval_is_that_of_drawn_patients():
+    """Two patients, drawn with replacement: a mean is low, middle or high, 1 to 2 to 1."""
+    found = overlap_intervals([predictions([5, 5, 9, 9], [10] * 4)])["iou"]
+    assert (found.low, found.value, found.high) == pytest.approx((0.5, 0.7, 0.9))
+
+
+def test_other_splits_do_not_count():
+    both = pd.concat([predictions([5], [10]), predictions([9], [10], start=5, split="val")])
+    assert overlap_intervals([both])["iou"].value == 0.5
