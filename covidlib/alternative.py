@@ -43,6 +43,8 @@ def _panel(ax: "Axes") -> str:
     words = _distinct(_clean(text.get_text()) for text in ax.texts)
     if words and parts == [""]:
         parts = [f"Diagram with the words {', '.join(words)}"]
+    elif words and ax.images:
+        parts.append(f"labelled {', '.join(words)}")
     return ", ".join(part for part in parts if part)
 
 

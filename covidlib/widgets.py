@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Mapping
+from html import escape
 
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
@@ -47,6 +48,7 @@ def _picture(figure: Figure, alternative: str) -> widgets.HTML:
     figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
     plt.close(figure)
     code = base64.b64encode(buffer.getvalue()).decode()
+    words = escape(alternative)
     return widgets.HTML(
-        f'<img alt="{alternative}" style="max-width:100%" src="data:image/png;base64,{code}">'
+        f'<img alt="{words}" style="max-width:100%" src="data:image/png;base64,{code}">'
     )
