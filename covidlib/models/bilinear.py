@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from covidlib.models.backbones import Backbone
+from covidlib.models.heads import in_float32
 from covidlib.models.ma_net import AttentionGenerator, attention_pooling
 
 TINY = 1e-12  # keeps the gradient of the square root finite at 0
@@ -103,7 +104,4 @@ class Bilinear(nn.Module):
             pooled = bilinear_pooling(maps[-1], maps[-1])
         else:
             pooled = attention_pooling(maps[-1], self.attention(maps))
-        # In float32: bfloat16 keeps three digits of features that are a five-hundredth each, and
-        # oneDNN's bfloat16 product over 262,144 of them ends the process where few rows are left.
-        with torch.autocast(images.device.type, enabled=False):
-            return self.classifier(signed_root(pooled.flatten(1)))
+        return in_float32(self.classifier, signed_root(pooled.flatten(1)))

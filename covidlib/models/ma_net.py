@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from covidlib.models.backbones import Backbone
+from covidlib.models.heads import in_float32
 
 POOLINGS = ("attention", "gap", "gmp")  # magsd Table 6
 SCALE = 100.0  # of normalised features; magsd's released code
@@ -185,7 +186,7 @@ class MANet(nn.Module):
         pooled = self._pooled(scales[-1], maps)
         if self.settings.features == "normalised":
             pooled = normalised(pooled)
-        return self.classifier(pooled), maps
+        return in_float32(self.classifier, pooled), maps
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits, (N, K)."""

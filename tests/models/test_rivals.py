@@ -9,6 +9,7 @@ from torchvision import models
 
 from covidlib.models.bilinear import BilinearSettings, bilinear_pooling, signed_root
 from covidlib.models.covid_net import PEPX, COVIDNetSettings, Stage
+from covidlib.models.heads import in_float32
 from covidlib.models.plain_classifiers import LEAST, PlainSettings
 from covidlib.models.pyramid import FPNSettings, UNetSettings
 from covidlib.models.transfer_classifiers import TransferSettings
@@ -146,12 +147,14 @@ def test_signed_root_has_length_one_and_finite_gradients_at_zero():
     assert features.grad.isfinite().all()
 
 
-def test_bilinear_classifier_stays_in_float32():
-    network = BilinearSettings().build(2).eval()
+@pytest.mark.parametrize("features", [65_536, 262_144])
+def test_many_features_are_classified_in_float32(features):
+    classifier = nn.Linear(features, 2)
+    pooled = torch.randn(24, features, dtype=torch.bfloat16)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        logits = network(torch.randn(3, 3, 48, 48))
-    assert logits.dtype == torch.float32
-    assert logits.isfinite().all()
+        logits = in_float32(classifier, pooled)
+    expected = pooled.float() @ classifier.weight.T + classifier.bias
+    torch.testing.assert_close(logits, expected)
 
 
 def test_pyramid_averages_the_levels_own_logits():
