@@ -113,6 +113,14 @@ def test_a_notebook_is_what_its_script_says(script):
     assert script.with_suffix(".ipynb").read_text() == paired(script), "run: make pair"
 
 
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_notebook_says_in_short_what_runs_found(script):
+    first = jupytext.read(script).cells[0].source
+    _, found, rest = first.partition("```{admonition} In short\n")
+    assert found, "the first cell has no admonition In short"
+    assert "{glue:text}" in rest.partition("```")[0], "its numbers come from runs"
+
+
 def test_figure_names_are_unique_in_the_book():
     names = Counter(
         cell.metadata["mystnb"]["figure"]["name"]

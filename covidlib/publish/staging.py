@@ -1,5 +1,6 @@
 """Lay out what the builder reads, and build it with warnings as errors."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import time
 from pathlib import Path
 
 import nbformat
+import yaml
 
 from covidlib.book import Parameters
 from covidlib.publish.digests import digest_environment, digest_files, digest_text, files_below
@@ -37,6 +39,7 @@ def stage(places: Places, parameters: Parameters) -> list[str]:
             shutil.copytree(source, places.stage / name, ignore=skip)
         elif source.is_file():
             shutil.copy2(source, places.stage / name)
+    _settle_buttons(places.stage / "_config.yml")
     results = places.stage / "book" / "results"
     if results.is_dir():
         shutil.move(results, places.stage / "assets" / "results")
@@ -46,6 +49,25 @@ def stage(places: Places, parameters: Parameters) -> list[str]:
     for page in pages:
         _stage_page(places, parameters, page)
     return pages
+
+
+def _settle_buttons(config: Path) -> None:
+    """Leave out the launch buttons of a book whose repository has no address: they would be dead.
+
+    Raises:
+        PublishError: the address is none that the buttons' services know.
+    """
+    settings = yaml.safe_load(config.read_text(encoding="utf-8"))
+    address = (settings.get("repository") or {}).get("url") or ""
+    if address and not re.fullmatch(r"https://(github|gitlab)\.com/[\w.-]+/[\w.-]+", address):
+        raise PublishError(
+            f"repository.url in _config.yml is {address!r}; it should look like "
+            "https://github.com/OWNER/NAME, or be empty"
+        )
+    if not address:
+        settings.pop("repository", None)
+        settings.pop("launch_buttons", None)
+        config.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), "utf-8")
 
 
 def _stage_page(places: Places, parameters: Parameters, page: str) -> None:

@@ -45,6 +45,24 @@ def test_recorded_results_travel_with_the_book(copy):
     assert (copy.stage / "book" / "intro.md").is_file()
 
 
+def test_launch_buttons_follow_one_address_and_are_absent_without_it(copy):
+    page, config = copy.html / "notebooks" / "demo" / "tiny.html", copy.root / "_config.yml"
+    services = ("mybinder.org", "colab.research.google.com")
+    assert not any(service in page.read_text() for service in services)
+    assert not any(service in (copy.stage / "_config.yml").read_text() for service in services)
+    text, address = config.read_text(), "https://github.com/someone/some-book"
+    assert text.count('url: ""') == 1
+    config.write_text(text.replace('url: ""', f"url: {address}"))
+    stage(copy, Parameters())
+    assert build(copy)
+    shown, where = page.read_text(), "notebooks/demo/tiny.ipynb"
+    assert f"{services[1]}/github/someone/some-book/blob/main/{where}" in shown
+    assert f"{services[0]}/v2/gh/someone/some-book/main?urlpath=lab/tree/{where}" in shown
+    config.write_text(text.replace('url: ""', "url: some-book"))
+    with pytest.raises(PublishError, match="should look like"):
+        stage(copy, Parameters())
+
+
 def test_the_stage_is_emptied_first(copy):
     (copy.stage / "book" / "stale.md").write_text("# Stale")
     stage(copy, Parameters())
