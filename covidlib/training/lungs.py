@@ -108,12 +108,18 @@ def seen(data: TrainingData, view: str) -> TrainingData:
     cached = data.cached
     if view != "frame" and (cached.lungs is None or not cached.has_lung.all()):
         raise DataError(f"{data.dataset.name}: the view {view!r} needs the lungs of every image")
-    images = np.array(cached.images)
+    lungs = None if view == "frame" else np.asarray(cached.lungs)
+    return replace(data, cached=replace(cached, images=show(cached.images, lungs, view)))
+
+
+def show(images: np.ndarray, lungs: np.ndarray | None, view: str) -> np.ndarray:
+    """Return what a view leaves of images (N, S, S), uint8; lungs (N, S, S), see ``seen``."""
+    shown = np.array(images)
     if view == "frame":
-        edge = round(images.shape[-1] * FRAME)
-        images[..., edge:-edge, edge:-edge] = 0
+        edge = round(shown.shape[-1] * FRAME)
+        shown[..., edge:-edge, edge:-edge] = 0
     elif view == "shape":
-        images = np.asarray(cached.lungs) * np.uint8(255)
-    else:
-        images[np.asarray(cached.lungs) != (view == "lungs")] = 0
-    return replace(data, cached=replace(cached, images=images))
+        shown = lungs.astype(np.uint8) * np.uint8(255)
+    elif view != "image":
+        shown[lungs.astype(bool) != (view == "lungs")] = 0
+    return shown

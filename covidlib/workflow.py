@@ -1,0 +1,226 @@
+"""The two stages of manet as one object: segment, clean, mask, classify, explain (sec. 3.1)."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torch import nn
+
+from covidlib.data.cache import Preprocessing
+from covidlib.data.cache import prepare as decode
+from covidlib.data.decoding import read_uint8
+from covidlib.data.layouts.common import images_in
+from covidlib.errors import DataError, RunError
+from covidlib.evaluation.predictions import PREFIX, classes_of
+from covidlib.explain import grad_cam, stretch
+from covidlib.postprocessing import clean
+from covidlib.runs.rebuilding import rebuilt
+from covidlib.runs.record import PREDICTIONS, RECORD, WEIGHTS, Record
+from covidlib.runs.spec import RunSpec
+from covidlib.runs.store import Store, place
+from covidlib.training.lungs import resized, show
+from covidlib.training.method import Inputs, prepare
+from covidlib.training.precision import autocast
+from covidlib.training.segmentation import evaluate, lung_masks
+from covidlib.training.supervised import logits
+
+STAGES = ("segmentation", "classification")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A trained network and how it was made.
+
+    Args:
+        record: of its training.
+        spec: of its training.
+        network: in evaluation mode.
+    """
+
+    record: Record
+    spec: RunSpec
+    network: nn.Module
+
+    @classmethod
+    def of(cls, record: Record) -> "Stage":
+        """Read a stage from its record and its weights."""
+        spec = rebuilt(record)
+        network = spec.network.build(max(2, len(classes_of(record.predictions))))
+        network.load_state_dict(load_file(record.weights))
+        return cls(record, spec, network.eval())
+
+    def images(self, paths: Sequence[Path]) -> np.ndarray:
+        """Decode images as in training, (N, S, S), uint8."""
+        settings: Preprocessing = self.spec.data.preprocessing
+        return np.stack([decode(read_uint8(path, settings.window), settings) for path in paths])
+
+
+@dataclass(frozen=True)
+class Read:
+    """What the workflow says about some images; row i of each belongs to row i of ``table``.
+
+    Args:
+        table: path, label, ``p_<class>``, ``lung_share`` (of the picture) and ``warning`` where no
+            lungs were found.
+        images: as decoded for the classifier. Shape: (N, S, S), uint8.
+        predicted: lungs before post-processing, at the segmentation's size. Shape: (N, T, T), bool.
+        lungs: after it. Shape: (N, S, S), bool.
+        heat: Grad-CAM of the label that was given, if asked for. Shape: (N, S, S).
+    """
+
+    table: pd.DataFrame
+    images: np.ndarray
+    predicted: np.ndarray
+    lungs: np.ndarray
+    heat: np.ndarray | None = None
+
+    def write(self, folder: str | Path) -> Path:
+        """Write ``results.csv``, and the lungs and heat of every image as pictures.
+
+        Raises:
+            DataError: the folder exists.
+        """
+        target = Path(folder)
+        if target.exists():
+            raise DataError(f"{target} exists; name a new folder")
+        target.mkdir(parents=True)
+        self.table.to_csv(target / "results.csv", index=False)
+        for number, path in enumerate(self.table["path"]):
+            name = f"{number:04d}-{Path(path).stem}"
+            _save(self.lungs[number] * 255.0, target / f"{name}-lungs.png")
+            if self.heat is not None:
+                peak = max(self.heat[number].max(), 1e-12)
+                _save(self.heat[number] / peak * 255, target / f"{name}-heat.png")
+        return target
+
+
+def _save(values: np.ndarray, path: Path) -> None:
+    Image.fromarray(values.round().astype(np.uint8)).save(path)
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """Both stages of manet, ready for a folder of X-rays.
+
+    >>> Workflow.load("no-such-folder")
+    Traceback (most recent call last):
+    ...
+    covidlib.errors.RunError: no-such-folder holds no workflow: segmentation/record.json is missing
+    """
+
+    segmentation: Stage
+    classification: Stage
+
+    @classmethod
+    def of(cls, spec: RunSpec, store: Store) -> "Workflow":
+        """Take the two trained networks of a classifier's specification from a store.
+
+        Raises:
+            RunError: the specification has no segmentation, or a run is not in the store.
+        """
+        if spec.data.lungs is None:
+            raise RunError(f"{spec.key} finds no lungs: it has one stage only")
+        found = {part.key: store.get(part) for part in (spec.data.lungs, spec)}
+        if missing := [key for key, record in found.items() if record is None]:
+            raise RunError(f"not in the store: {', '.join(missing)}")
+        return cls(*(Stage.of(record) for record in found.values()))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Workflow":
+        """Read what ``save`` wrote.
+
+        Raises:
+            RunError: something is missing, damaged, or made by another version.
+        """
+        for name in STAGES:
+            if not (Path(folder) / name / RECORD).is_file():
+                raise RunError(f"{folder} holds no workflow: {name}/{RECORD} is missing")
+        first, second = (Stage.of(Record(Path(folder) / name)) for name in STAGES)
+        if second.spec.data.lungs != first.spec:
+            raise RunError(f"{folder}: the classifier was trained with another segmentation")
+        return cls(first, second)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write both stages into a new folder, whole or not at all.
+
+        Raises:
+            RunError: the folder exists.
+        """
+
+        def fill(draft: Path) -> None:
+            for name in STAGES:
+                (draft / name).mkdir()
+                for file in (RECORD, PREDICTIONS, WEIGHTS):
+                    shutil.copyfile(getattr(self, name).record.folder / file, draft / name / file)
+
+        place(Path(folder), fill)
+        return Path(folder)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the second stage tells apart."""
+        return classes_of(self.classification.record.predictions)
+
+    def apply(self, images: str | Path | Sequence[Path], *, explain: bool = False) -> Read:
+        """Segment, clean, mask and classify; with ``explain`` also say where the label comes from.
+
+        Args:
+            images: a folder of X-rays, or their paths.
+            explain: whether to compute Grad-CAM.
+
+        Raises:
+            DataError: no image, or one that cannot be decoded.
+        """
+        paths = images_in(Path(images)) if isinstance(images, str | Path) else list(images)
+        if not paths:
+            raise DataError(f"{images} holds no image")
+        predicted, lungs = self.lungs(paths)
+        shown = self.classification.images(paths)
+        inputs = self._inputs(shown, lungs)
+        probabilities = self._probabilities(inputs)
+        names = np.array(self.classes)
+        table = pd.DataFrame({"path": [str(p) for p in paths]})
+        table["label"] = names[probabilities.argmax(1)]
+        table[[PREFIX + name for name in names]] = probabilities
+        table["lung_share"] = lungs.mean((1, 2))
+        table["warning"] = np.where(lungs.any((1, 2)), "", "no lungs were found")
+        heat = self._heat(inputs, probabilities.argmax(1)) if explain else None
+        return Read(table, shown, predicted, lungs, heat)
+
+    def lungs(self, paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
+        """Return lungs as predicted (N, T, T), and cleaned at the classifier's size (N, S, S)."""
+        stage, settings = self.segmentation, self.segmentation.spec.training
+        decoded = torch.from_numpy(stage.images(paths))[:, None]
+        parts = [
+            lung_masks(evaluate(stage.network, prepare(part, settings).images, settings), settings)
+            for part in decoded.split(settings.batch)
+        ]
+        predicted = np.concatenate(parts)
+        cleaned = np.stack([clean(mask, settings.cleaning) for mask in predicted])
+        size = self.classification.spec.data.preprocessing.size
+        return predicted, resized(cleaned, size).numpy().astype(bool)
+
+    def _inputs(self, images: np.ndarray, lungs: np.ndarray) -> Inputs:
+        spec = self.classification.spec
+        shown = torch.from_numpy(show(images, lungs, spec.data.view))[:, None]
+        return prepare(shown, spec.training, lungs=torch.from_numpy(lungs)[:, None])
+
+    @torch.no_grad()
+    def _probabilities(self, inputs: Inputs) -> np.ndarray:
+        stage, parts = self.classification, []
+        for rows in torch.arange(len(inputs.images)).split(stage.spec.training.batch):
+            part = Inputs(inputs.images[rows], inputs.lungs[rows])
+            with autocast(part.images.device, stage.spec.training.precision):
+                parts.append(logits(stage.network, part).double().softmax(1))
+        return torch.cat(parts).numpy()
+
+    def _heat(self, inputs: Inputs, wanted: np.ndarray) -> np.ndarray:
+        targets = torch.from_numpy(wanted)
+        maps = grad_cam(self.classification.network, inputs.images, targets, inputs.lungs)
+        return stretch(maps, tuple(inputs.images.shape[2:])).numpy()

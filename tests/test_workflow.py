@@ -1,0 +1,115 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from covidlib.data.cache import Preprocessing
+from covidlib.data.phantoms import PhantomSettings
+from covidlib.errors import DataError, RunError
+from covidlib.models.cxr_classifiers import CxrClassifierSettings
+from covidlib.models.res_unet import ResUNetSettings
+from covidlib.runs.running import run, shown
+from covidlib.runs.spec import RunSpec
+from covidlib.runs.store import Store
+from covidlib.settings import CxrSettings, DataSettings, SegmentationSettings
+from covidlib.training.fit import Resources
+from covidlib.workflow import Workflow
+
+CPU = Resources("cpu", threads=1)
+DRAWN = PhantomSettings(images=40, size=64)
+FINDER = RunSpec(
+    ResUNetSettings((4, 8)),
+    DataSettings(
+        "manet-masks", "kfold", 0, preprocessing=Preprocessing(size=32), phantom=DRAWN, masks=True
+    ),
+    SegmentationSettings(size=32, epochs=1, batch=8, lr=1e-2),
+    stage="lungs",
+)
+DATA = DataSettings(
+    "montgomery",
+    "holdout",
+    preprocessing=Preprocessing(size=48),
+    phantom=DRAWN,
+    lungs=FINDER,
+    view="lungs",
+)
+SPEC = RunSpec(
+    CxrClassifierSettings("resnet34", "mask"),
+    DATA,
+    CxrSettings(size=48, epochs=1, batch=16, precision="32-true"),
+)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    place = Store(tmp_path_factory.mktemp("store"))
+    run(SPEC, place, resources=CPU)
+    return place
+
+
+@pytest.fixture(scope="module")
+def workflow(store):
+    return Workflow.of(SPEC, store)
+
+
+def paths_of(store):
+    data = shown(SPEC, store)
+    return [Path(p) for p in data.table["path"].iloc[data.rows("test").numpy()]], data
+
+
+def test_files_get_the_probabilities_of_the_run_that_trained_the_network(workflow, store):
+    paths, data = paths_of(store)
+    found = workflow.apply(paths)
+    recorded = store.get(SPEC).test
+    columns = [f"p_{name}" for name in workflow.classes]
+    np.testing.assert_allclose(found.table[columns], recorded[columns], atol=1e-4)
+    rows = data.rows("test").numpy()
+    assert (found.lungs == np.asarray(data.cached.lungs)[rows].astype(bool)).all()
+    np.testing.assert_allclose(found.table[columns].sum(axis=1), 1)
+
+
+def test_a_saved_workflow_says_the_same(workflow, store, tmp_path):
+    paths, _ = paths_of(store)
+    again = Workflow.load(workflow.save(tmp_path / "saved"))
+    assert again.apply(paths).table.equals(workflow.apply(paths).table)
+    with pytest.raises(RunError, match="never overwritten"):
+        workflow.save(tmp_path / "saved")
+
+
+def test_a_folder_is_read_explained_and_written(workflow, store, tmp_path):
+    paths, _ = paths_of(store)
+    (tmp_path / "in").mkdir()
+    for number, path in enumerate(paths):
+        Image.open(path).save(tmp_path / "in" / f"patient {number}.png")
+    found = workflow.apply(tmp_path / "in", explain=True)
+    assert found.heat.shape == found.images.shape and (found.heat >= 0).all()
+    target = found.write(tmp_path / "out")
+    table = pd.read_csv(target / "results.csv")
+    assert table["label"].tolist() == found.table["label"].tolist()
+    assert len(list(target.glob("*-lungs.png"))) == len(list(target.glob("*-heat.png"))) == 4
+    with np.testing.assert_raises(DataError):
+        found.write(target)
+
+
+def test_a_picture_without_lungs_is_named(workflow, tmp_path):
+    Image.fromarray(np.zeros((64, 64), np.uint8)).save(tmp_path / "black.png")
+    stage = workflow.segmentation
+    shy = replace(stage.spec.training, threshold=1.0)
+    blind = replace(workflow, segmentation=replace(stage, spec=replace(stage.spec, training=shy)))
+    found = blind.apply(tmp_path)
+    assert found.table["warning"].tolist() == ["no lungs were found"]
+    assert found.table["lung_share"].tolist() == [0]
+
+
+def test_what_is_missing_is_said(tmp_path, store):
+    with pytest.raises(RunError, match="holds no workflow"):
+        Workflow.load(tmp_path)
+    with pytest.raises(RunError, match="one stage only"):
+        Workflow.of(replace(SPEC, data=replace(DATA, lungs=None, view="image")), store)
+    with pytest.raises(RunError, match="not in the store"):
+        Workflow.of(replace(SPEC, seed=7), store)
+    with pytest.raises(DataError, match="holds no image"):
+        Workflow.of(SPEC, store).apply(tmp_path)
