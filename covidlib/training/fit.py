@@ -118,10 +118,13 @@ def fit(
             return Trained(rows, _kept(body, "State")["sessions"])
         del body  # Lightning reads it again; two copies of a large network are enough
     state = State(path, resources.checkpoint_seconds, identity, session, resources.threads)
-    trainer = make_trainer(method, resources, [Curve(progress), state])
+    curve = Curve(progress)
+    trainer = make_trainer(method, resources, [curve, state])
     with _own_endings(trainer):
         trainer.fit(method, ckpt_path=path if found else None)
-    # The state file is also how spawned processes hand back what they made.
+    if resources.devices == 1:
+        return Trained(curve.rows, state.earlier)
+    # The state file is how spawned processes hand back what they made.
     body = read_state(path)
     method.load_state_dict(body["state_dict"])
     return Trained(_kept(body, "Curve")["rows"], _kept(body, "State")["sessions"][:-1])
