@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from covidlib.plans import manet, msatl
+from covidlib.plans import magsd, manet, msatl
 from covidlib.plans.plan import Plan, Row
 
-PLANS: dict[str, Callable[..., Plan]] = {**msatl.PLANS, **manet.PLANS}
+PLANS: dict[str, Callable[..., Plan]] = {**msatl.PLANS, **magsd.PLANS, **manet.PLANS}
 
 __all__ = ["PLANS", "Plan", "Row", "plan"]
 
