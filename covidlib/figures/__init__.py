@@ -7,6 +7,7 @@ Colours are those of Okabe and Ito, apart for colour-blind readers; lines differ
 from covidlib.figures.images import image_grid, overlay, phantom_stamp
 from covidlib.figures.quality import confusion, reliability, roc_curves
 from covidlib.figures.runs import forest, training_curves
+from covidlib.figures.steps import steps
 from covidlib.figures.style import DASHES, PALETTE, STAMP, legend_below, looks, style
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "phantom_stamp",
     "reliability",
     "roc_curves",
+    "steps",
     "style",
     "training_curves",
 ]

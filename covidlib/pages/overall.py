@@ -1,0 +1,61 @@
+"""All six networks after all stages (``notebooks/msatl/overall.py``)."""
+
+from collections.abc import Mapping
+
+from covidlib.claims.msatl import ATTENTIVE, CLAIMS, MODELS, VARIANTS
+from covidlib.data_page import PlainTable
+from covidlib.pages.results import NOT_YET, Results, effect, format_effect, paired_table
+
+NAME = "msatl/overall"
+
+
+def small(cell: Mapping[str, str]) -> bool:
+    """Say which rows a page trains in seconds: the two networks of Figure 4."""
+    return cell["model"] == "r50" and cell["variant"] in ("baseline", "attn5")
+
+
+def comparisons(runs: Results) -> PlainTable:
+    """Compare attention with the plain network, and the deeper backbone with the other."""
+    name = {(m, v): runs.labels(model=m, variant=v)[0] for m in MODELS for v in VARIANTS}
+    lines = {}
+    for model in MODELS:
+        base = name[model, "baseline"]
+        for variant in ATTENTIVE:
+            other = name[model, variant]
+            lines[f"{other} against {base}"] = [[(1, other), (-1, base)]]
+    for variant in VARIANTS:
+        deep, base = name["r101", variant], name["r50", variant]
+        lines[f"{deep} against {base}"] = [[(1, deep), (-1, base)]]
+    return paired_table(runs.known, lines)
+
+
+def sentences(runs: Results) -> dict[str, float | str]:
+    """Return what attention adds to the AUC, mean over both variants and the backbones."""
+    claim = next(one for one in CLAIMS if one.id == "msatl-Q02")
+    return {
+        "attention": told(runs, attention_units(runs, ("full",))),
+        "attention_printed": claim.printed,
+    }
+
+
+def attention_units(runs: Results, stages: tuple[str, ...]) -> list[list[tuple[float, str]]]:
+    """Return attention minus plain per backbone, at one stage, or at a second minus a first.
+
+    Backbones whose rows are not all recorded are left out.
+    """
+    units = []
+    for model in MODELS:
+        unit = []
+        for sign, used in zip((-1, 1)[-len(stages) :], stages, strict=True):
+            for variant, weight in (("attn1", 0.5), ("attn5", 0.5), ("baseline", -1.0)):
+                found = runs.labels(model=model, variant=variant, stages=used)
+                unit += [(sign * weight, label) for label in found[:1]]
+        if unit and all(label in runs.shown for _, label in unit):
+            units.append(unit)
+    return units
+
+
+def told(runs: Results, units: list[list[tuple[float, str]]]) -> str:
+    """Write the AUC effect of some units, or that there is none yet."""
+    found = effect(runs.known, units, "auc") if units else NOT_YET
+    return found if isinstance(found, str) else f"{format_effect(found)} (p = {found.p_value:.3f})"
