@@ -1,11 +1,11 @@
 """MAG-SD: a primary view, views made from its attention, and a distance between their predictions.
 
 One step is one forward pass of the augmented images, whose attention makes the views, and one of
-all views together (magsd sec. 3.1, figure 1). The second pass is joined because the views are of
-one kind, images changed in training only: batch norm sees one mixture of them, its running
-statistics are renewed once by the primary images and once by the views, so half of what evaluation
-uses comes from unchanged images; four passes would leave them a quarter, and make the result depend
-on the order of the views. ``joined=False`` makes a pass for each view.
+all views together (magsd sec. 3.1, figure 1). The views pass together because they are of one kind,
+images changed in training only: batch norm sees one mixture of them, and its running statistics,
+which evaluation uses, are renewed once by the unchanged images and once by the changed ones. With
+four passes unchanged images would make a fifth of them instead of nearly half, and the order of the
+views would matter. ``joined=False`` makes a pass for each view.
 """
 
 import torch
