@@ -168,7 +168,11 @@ def _of_leaks(findings: Findings) -> list[Remark]:
         )
     if len(findings.sources):
         remarks.append(
-            Remark("beware", f"{len(findings.sources)} sources have images in more than one set.")
+            Remark(
+                "beware",
+                f"{len(findings.sources)} sources have images in more than one set: the test says "
+                "nothing about a source that was not trained on.",
+            )
         )
     pairs = findings.pairs
     if across := int(pairs["across"].sum()):
@@ -237,4 +241,4 @@ def _of_floors(floors: dict[str, Interval]) -> list[Remark]:
     )
     if best.low > 0.5:
         return [Remark("beware", text + ": a network has shown nothing until it is above that.")]
-    return [Remark("fine", text + ": no shortcut was found.")]
+    return [Remark("fine", text + ": the interval holds 0.5, so no shortcut is shown.")]

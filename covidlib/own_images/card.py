@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from covidlib import figures
 from covidlib.evaluation import Interval, confusion, difference, intervals, per_class
@@ -138,57 +140,73 @@ def _quality(record: Record, audit: Audit, positive: str | None) -> Iterator[str
     given = positive_last(record.test, positive)
     yield html.table(per_class(given).round(3), "By class.")
     with figures.style():
-        binary = positive is not None
-        fig, axes = plt.subplots(1, 2, figsize=(9, 5.2), squeeze=False)
+        fig, axes = plt.subplots(1, 2 if positive else 1, figsize=(9, 5.2), squeeze=False)
         figures.confusion(axes[0, 0], confusion(given))
-        if binary:
-            names = ("grey statistics", "size and shape")
-            shown = {
-                name: [positive_last(run, positive) for run in audit.findings.runs[name]]
-                for name in names
-            }
-            figures.roc_curves(axes[0, 1], {"network": given}, floors=shown, resamples=200)
-        else:
-            axes[0, 1].set_axis_off()
+        if positive:
+            draw_roc(axes[0, 1], record, audit)
         _stamp(fig, record)
-        alternative = "Confusion matrix" + (" and ROC curve with floors" if binary else "")
+        alternative = "Confusion matrix" + (" and ROC curve with floors" if positive else "")
         yield html.figure(fig, alternative, f"{alternative} of the test images.")
+
+
+def draw_roc(ax: Axes, record: Record, audit: Audit) -> Axes:
+    """Draw the ROC curve of the test images beside two floors; the first class where many are."""
+    own = audit.inspection.own
+    positive = own.positive or own.dataset.classes[0]
+    shown = {
+        name: [positive_last(run, own.positive) for run in audit.findings.runs[name]]
+        for name in ("grey statistics", "size and shape")
+    }
+    given = {"network": positive_last(record.test, own.positive)}
+    return figures.roc_curves(ax, given, floors=shown, positive=positive, resamples=200)
 
 
 def _calibration(record: Record, positive: str | None) -> Iterator[str]:
     yield html.table(calibration_table(record, positive), "Test images; 0 is best.")
-    cooled = temperature_of(record)
-    given = positive_last(record.test, positive)
-    models = {"network": given}
-    if cooled is not None:
-        models["at its temperature"] = at_temperature(given, cooled.value)
+    if (cooled := temperature_of(record)) is not None:
         yield html.paragraph(
             f"The temperature {cooled.value:.2f} was fitted on {cooled.images} validation images "
             "alone. It changes no ranking and no predicted class."
         )
     with figures.style():
         fig, ax = plt.subplots(figsize=(5.6, 6))
-        figures.reliability(ax, models, bins=5)
+        draw_reliability(ax, record, positive)
         _stamp(fig, record)
         text = "How often it was right against how sure it was"
         yield html.figure(fig, text, f"{text}, in bins of equal mass; bars are 95% intervals.")
 
 
+def draw_reliability(ax: Axes, record: Record, positive: str | None) -> Axes:
+    """Draw how often the network was right against how sure it was, before and after."""
+    given = positive_last(record.test, positive)
+    models = {"network": given}
+    if (cooled := temperature_of(record)) is not None:
+        models["at its temperature"] = at_temperature(given, cooled.value)
+    return figures.reliability(ax, models, bins=5)
+
+
 def _heatmaps(model: Model, audit: Audit) -> Iterator[str]:
     if not hasattr(model.network, "last_convolution"):
         return
+    yield html.heading("Where it looks")
+    text = "Grad-CAM for the actual class of some test images"
+    note = f"{text}, each map on a scale of its own. This figure holds images of the data set."
+    yield html.figure(draw_heatmaps(model, audit), text, note)
+
+
+def draw_heatmaps(model: Model, audit: Audit) -> Figure:
+    """Draw Grad-CAM maps of some test images, for their actual class."""
     chosen = example_images(model.record, audit)
     shown, maps = model.heatmaps(list(chosen["path"]), chosen["label"].tolist())
     with figures.style():
         fig, axes = plt.subplots(1, len(chosen), figsize=(2.4 * len(chosen), 3), squeeze=False)
         for ax, image, heat, label in zip(axes[0], shown, maps, chosen["label"], strict=True):
             figures.overlay(ax, image, heat)
-            ax.set_title(str(label), fontsize="small", weight="normal")
+            # A map of zeros: nothing in the last features speaks for the class.
+            title = str(label) if heat.max() > 0 else f"{label}: empty map"
+            ax.set_title(title, fontsize="small", weight="normal")
         _stamp(fig, model.record)
-        yield html.heading("Where it looks")
-        text = "Grad-CAM for the actual class of some test images"
-        note = f"{text}. Each map has a scale of its own. This figure holds images of the data set."
-        yield html.figure(fig, text, note)
+    return fig
 
 
 def example_images(record: Record, audit: Audit) -> pd.DataFrame:

@@ -6,6 +6,7 @@ every source, so that a source with many classes gains nothing by that (see the 
 transferability); unlike LogME it does not depend on the features' scale.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +61,7 @@ class Choice:
 
 
 def candidates(
-    store: Store, *, phantoms: bool = False, beside: str = ""
+    store: Store, *, phantoms: bool = False, beside: str = "", only: Collection[str] | None = None
 ) -> tuple[dict[str, tuple[Record, RunSpec]], dict[str, str]]:
     """Return the runs of a store that one could start from, by key, and why others are none.
 
@@ -71,11 +72,14 @@ def candidates(
         store: where runs live.
         phantoms: whether runs on drawn images count.
         beside: name of the data set that is to be learnt, whose own runs do not count.
+        only: keys of the runs to look at; None looks at all.
     """
     found: dict[str, tuple[Record, RunSpec]] = {}
     others: dict[str, str] = {}
     seen: set[tuple] = set()
     for record in store.records():
+        if only is not None and record.key not in only:
+            continue
         try:
             spec = rebuilt(record)
         except RunError as error:
@@ -118,6 +122,7 @@ def choose(
     scratch: RunSpec,
     *,
     phantoms: bool = False,
+    only: Collection[str] | None = None,
 ) -> Choice:
     """Score every candidate on the training images, never on validation or test images.
 
@@ -126,8 +131,9 @@ def choose(
         store: where the candidates are.
         scratch: the run that would start from random weights; its settings prepare the images.
         phantoms: whether runs on drawn images are candidates.
+        only: keys of the runs to look at; None looks at all.
     """
-    runs, others = candidates(store, phantoms=phantoms, beside=own.dataset.name)
+    runs, others = candidates(store, phantoms=phantoms, beside=own.dataset.name, only=only)
     rows = scored_rows(own)
     labels = own.dataset.table["label"].iloc[rows].to_numpy(str)
     scores = {SCRATCH: _score(own, rows, labels, scratch, None) | {"drawn": False}}

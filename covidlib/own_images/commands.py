@@ -138,7 +138,8 @@ def predict_command(
             else:
                 _say("no heatmap: this network names no last convolution")
         for problem in answer.refused:
-            errors.print(f"[red]refused[/] {escape(str(problem.path))}: {escape(problem.reason)}")
+            text = f"[red]refused[/] {escape(str(problem.path))}: {escape(problem.reason)}"
+            errors.print(text, highlight=False, soft_wrap=True)
         if answer.refused:
             raise typer.Exit(1)
 
@@ -162,7 +163,8 @@ def _show_audit(found) -> None:
     console.print(table)
     colours = {"stop": "red", "beware": "yellow", "fine": "green"}
     for remark in found.remarks:
-        console.print(f"[{colours[remark.kind]}]{remark.kind:7}[/] {escape(remark.text)}")
+        text = f"[{colours[remark.kind]}]{remark.kind:7}[/] {escape(remark.text)}"
+        console.print(text, highlight=False, soft_wrap=True)
 
 
 def _stem(images: Path) -> str:

@@ -61,7 +61,10 @@ def open_own(place: str | Path, *, positive: str | None = None, seed: int = 0) -
     dataset = _opened(place)
     _check_classes(dataset)
     scheme = _scheme(dataset)
-    table = split_table(dataset.table, scheme, seed=seed)
+    try:
+        table = split_table(dataset.table, scheme, seed=seed)
+    except DataError as error:
+        raise DataError(f"{dataset.name} cannot be divided by patient: {error}") from error
     card = CARDS.get(dataset.name)
     return OwnImages(
         replace(dataset, table=table),

@@ -108,7 +108,7 @@ def note(model: Model) -> str:
         + (", which do not say how sure to be (it stands at the edge)." if cooled.at_edge else ".")
     )
     share = (tested["label"] == (model.positive or model.classes[-1])).mean()
-    mix = f", {share:.0%} of them {model.positive}" if model.positive else ""
+    mix = f" ({share:.0%} {model.positive})" if model.positive else ""
     return (
         f"{said} On {len(tested)} test images{mix} they were off by {error:.2f} on average "
         f"({BINS} bins of equal mass). Where patients, scanners or the share of the ill differ "

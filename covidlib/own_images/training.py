@@ -12,6 +12,7 @@ from covidlib.runs.running import Progress, run
 from covidlib.runs.spec import RunSpec
 from covidlib.runs.store import Store
 from covidlib.settings import PROFILES, DataSettings, SupervisedSettings
+from covidlib.training.data import training_data
 from covidlib.training.fit import Resources
 
 # Ours. Sizes of the profiles: pixels of the cache and of the input, epochs, images a step. The
@@ -82,6 +83,7 @@ def train(
         UnreadableImages: files that cannot be decoded.
         RunError: the loss is not finite, or an unfinished run of other images is in the way.
     """
+    training_data.cache_clear()  # a folder may have changed since this process opened it
     with store.lock(spec):
         found = store.get(spec)
         if found is not None and found.provenance["fingerprint"] != _fingerprint(own, spec):
