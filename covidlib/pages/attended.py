@@ -11,9 +11,9 @@ from torch import Tensor
 from covidlib.book import Page
 from covidlib.figures import overlay
 from covidlib.models.ma_net import MANetSettings
-from covidlib.plans.magsd import first, images, proposed, run_of
+from covidlib.plans.magsd import PROPOSED, images, proposed, run_of
 from covidlib.runs.record import Record
-from covidlib.runs.recorded import PROFILES, rows
+from covidlib.runs.recorded import recorded
 from covidlib.runs.running import load, run
 from covidlib.runs.spec import RunSpec
 from covidlib.runs.store import Store
@@ -69,12 +69,8 @@ def trained(page: Page) -> tuple[RunSpec, Record, MAGSD]:
 
 
 def recorded_runs(page: Page) -> list[Record]:
-    """Return the recorded folds of MAG-SD on data set A, from the largest profile that has some."""
-    for profile in PROFILES:
-        chosen = first(profile, phantoms=False)
-        if found := rows(chosen, page.recorded)[chosen.rows[0].label]:
-            return found
-    return []
+    """Return the recorded folds of MAG-SD on data set A."""
+    return recorded("magsd/architectures", page.recorded)[f"A: {PROPOSED}"]
 
 
 def chests(page: Page, method: MAGSD, per_class: int = 2) -> list[Chest]:
