@@ -114,6 +114,12 @@ def test_training_curves_show_each_run_and_their_mean(ax):
         figures.training_curves(ax, {"m": runs}, "auc")
 
 
+def test_a_curve_of_one_epoch_is_a_point_between_whole_epochs(ax):
+    figures.training_curves(ax, {"m": pd.DataFrame({"epoch": [0], "loss": [0.5]})}, "loss")
+    assert ax.lines[-1].get_marker() == "o" and ax.get_xlim() == (-0.5, 0.5)
+    assert all(tick == int(tick) for tick in ax.get_xticks())
+
+
 def test_reliability_of_a_calibrated_model_follows_the_diagonal(ax):
     rng = np.random.default_rng(0)
     p = rng.random(4000)

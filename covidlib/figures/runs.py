@@ -41,9 +41,13 @@ def training_curves(
             for run in runs:
                 ax.plot(run[x], run[y], color=look["color"], linewidth=0.8, alpha=0.4)
         mean = pd.concat(runs).groupby(x)[y].mean()
-        ax.plot(mean.index, mean, linewidth=2, label=f"{name} (n={len(runs)})", **look)
+        point = {"marker": "o"} if len(mean) == 1 else {}  # a line of one epoch shows nothing
+        ax.plot(mean.index, mean, linewidth=2, label=f"{name} (n={len(runs)})", **look, **point)
     ax.set(xlabel=x, ylabel=label or y.replace("_", " "))
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    low, high = ax.get_xlim()
+    if high - low < 1:
+        ax.set_xlim((low + high) / 2 - 0.5, (low + high) / 2 + 0.5)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     legend_below(ax, ncols=2)
     return ax
 

@@ -602,3 +602,33 @@ def test_covid_ct_is_cached_whole(real_data):
     assert cached.images.reshape(746, -1).std(axis=1).min() > 10
     for row in range(0, 746, 50):
         assert abs(cached.images[row].mean() - read_grey(paths[row]).mean()) < 1.5
+
+
+@pytest.mark.parametrize("fit", ["squash", "pad", "crop"])
+def test_colour_is_each_channel_prepared_alone(tmp_path, fit):
+    random = np.random.default_rng(0)
+    images = [random.integers(0, 256, (40, 50, 3), dtype=np.uint8) for _ in range(3)]
+    settings = Preprocessing(size=24, fit=fit, colour=True)
+    cached = build_cache(dataset(tmp_path / "set", images), settings, workers=1)
+    assert cached.images.shape == (3, 3, 24, 24) and cached.images.dtype == np.uint8
+    for row, image in zip(cached.images, images, strict=True):
+        for channel in range(3):
+            alone = prepare(image[..., channel], replace(settings, colour=False))
+            np.testing.assert_array_equal(row[channel], alone)
+    again = build_cache(dataset(tmp_path / "set", images), settings, workers=1)
+    assert again.folder == cached.folder and np.array_equal(again.images, cached.images)
+
+
+def test_colour_has_a_cache_of_its_own_and_grey_keeps_its_key(drawn):
+    settings = Preprocessing(size=24)
+    grey = build_cache(drawn, settings, workers=1)
+    colour = build_cache(drawn, replace(settings, colour=True), workers=1)
+    assert colour.folder != grey.folder
+    for channel in range(3):  # grey files have three equal channels
+        np.testing.assert_array_equal(colour.images[:, channel], grey.images)
+    # The key from before there was colour: caches of then are found.
+    assert "colour" not in json.loads((grey.folder / "manifest.json").read_text())["body"]
+    with pytest.raises(DataError, match="CLAHE is for grey"):
+        Preprocessing(colour=True, clahe_clip=4)
+    with pytest.raises(DataError, match=r"expected uint8 of shape \(H, W, 3\)"):
+        prepare(np.zeros((8, 8), np.uint8), Preprocessing(size=8, colour=True))

@@ -15,6 +15,7 @@ from covidlib.data.decoding import (
     MissingExtra,
     Pixels,
     check_images,
+    read_colour,
     read_grey,
     read_mask,
     read_uint8,
@@ -462,3 +463,27 @@ def test_a_truncated_real_image_is_found(real_data, tmp_path):
         path = tmp_path / f"cut.{suffix}"
         path.write_bytes(source[: len(source) * 2 // 3])
         assert reason(path)
+
+
+def test_colour_is_kept_and_grey_of_any_depth_is_repeated(tmp_path):
+    random = np.random.default_rng(0)
+    colour = random.integers(0, 256, (6, 7, 3), dtype=np.uint8)
+    path = saved(tmp_path / "colour.png", colour)
+    np.testing.assert_array_equal(read_colour(path), colour)
+    for name, values in (
+        ("grey.png", colour[..., 0]),
+        ("deep.png", random.integers(0, 65536, (6, 7), dtype=np.uint16)),
+    ):
+        grey = saved(tmp_path / name, values)
+        seen = read_colour(grey)
+        assert seen.shape == (6, 7, 3) and seen.dtype == np.uint8
+        for channel in range(3):
+            np.testing.assert_array_equal(seen[..., channel], read_uint8(grey))
+    see_through = np.dstack([colour, np.zeros((6, 7), np.uint8)])
+    see_through[0, 0, 3] = 255
+    laid = read_colour(saved(tmp_path / "alpha.png", see_through))
+    np.testing.assert_array_equal(laid[0, 0], colour[0, 0])
+    assert laid.sum() == colour[0, 0].sum()
+    (tmp_path / "empty.png").write_bytes(b"")
+    with pytest.raises(DataError, match="empty file"):
+        read_colour(tmp_path / "empty.png")

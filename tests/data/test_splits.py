@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from covidlib.data.splits import split_counts, split_table
+from covidlib.data.splits import limit_split, split_counts, split_table
 from covidlib.errors import DataError
 
 CLASSES = ("NonCOVID", "COVID")
@@ -175,3 +175,47 @@ def test_a_table_without_labels_is_refused():
     table = make_table().assign(label=pd.NA)
     with pytest.raises(DataError, match="found no labelled image"):
         split_table(table, "holdout", seed=0)
+
+
+def natural(train: int, val: int = 3) -> pd.DataFrame:
+    """Three classes in ImageNet's published split."""
+    rows = [
+        (f"{split}/{label}/{number}.png", label, pd.NA, split)
+        for label in "abc"
+        for split, count in (("train", train), ("val", val))
+        for number in range(count)
+    ]
+    return pd.DataFrame(rows, columns=["sample", "label", "patient", "split"], dtype="string")
+
+
+@pytest.mark.parametrize(("train", "kept"), [(1, 0), (2, 1), (99, 1), (100, 2), (130, 2)])
+def test_imagenets_validation_images_are_the_test_set(train, kept):
+    table = natural(train)
+    drawn = split_table(table, "val-as-test", seed=0)
+    assert (drawn.loc[table["split"] == "val", "split"] == "test").all()
+    counts = split_counts(drawn, tuple("abc")).loc[list("abc")]
+    assert (counts["val"] == kept).all() and (counts["train"] == train - kept).all()
+    again = split_table(table.sample(frac=1, random_state=1), "val-as-test", seed=0)
+    pd.testing.assert_series_equal(again["split"].sort_index(), drawn["split"])
+
+
+def test_a_set_without_published_validation_images_has_nothing_to_score():
+    table = natural(5)
+    with pytest.raises(DataError, match="no val set"):
+        split_table(table[table["split"] == "train"], "val-as-test", seed=0)
+    with pytest.raises(DataError, match="none"):
+        split_table(table.assign(split=table["split"].mask(table["label"] == "a")), "val-as-test",
+                    seed=0)  # fmt: skip
+
+
+def test_a_limit_holds_for_each_class_of_each_set_whatever_the_order():
+    drawn = split_table(natural(100, 7), "val-as-test", seed=0)
+    few = limit_split(drawn, 5, seed=2)
+    counts = split_counts(few, tuple("abc")).loc[list("abc")]
+    assert counts[["train", "val", "test"]].to_numpy().tolist() == [[5, 2, 5]] * 3
+    kept = few["split"].notna()
+    assert (few.loc[kept, "split"] == drawn.loc[kept, "split"]).all()
+    again = limit_split(drawn.sample(frac=1, random_state=4), 5, seed=2)
+    assert set(again[again["split"].notna()].index) == set(few[kept].index)
+    assert set(limit_split(drawn, 5, seed=3)["split"].dropna().index) != set(few[kept].index)
+    assert limit_split(drawn, 1000, seed=2)["split"].equals(drawn["split"])
