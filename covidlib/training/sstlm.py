@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
 from torch import LongTensor, Tensor, nn
 
 from covidlib.data import augmentation
@@ -74,8 +75,17 @@ class Sstlm(Moco):
         draws = augmentation.draw(self.settings.region_augmentation, len(regions), place)
         inputs = prepare(regions, self.region_settings, draws).images
         with own_statistics(self.network):
-            features = self.network.embed(inputs)
-        return self.lobe_classifier(features).unflatten(0, (len(few), -1))
+            return self.lobes(inputs).unflatten(0, (len(few), -1))
+
+    def lobes(self, inputs: Tensor) -> Tensor:
+        """Return the shared classifier's outputs for regions as the network sees them, (n, 5).
+
+        It reads features of unit length, as the contrastive loss does. Features of a ResNet are
+        some fifty times longer, and at the paper's rate the sum of equation 5 then grew a
+        hundredfold within the first steps here.
+        """
+        features = F.normalize(self.network.embed(inputs).float(), dim=1)
+        return self.lobe_classifier(features)
 
     def look(self) -> dict[str, float]:
         """Return the curve's columns of ``Contrastive``, and how the validation lobes are told."""
@@ -102,8 +112,8 @@ class Sstlm(Moco):
             few = max(1, self.settings.batch // len(LOBES))
             for batch in self.images.iterate(list(rows.split(few))):
                 regions = cut(batch.image, self.tuples[batch.index]).flatten(0, 1)
-                features = self.network.embed(prepare(regions, self.region_settings).images)
-                outputs.append(self.lobe_classifier(features).float())
+                inputs = prepare(regions, self.region_settings).images
+                outputs.append(self.lobes(inputs).float())
         self.network.train(was_training)
         return torch.cat(outputs).unflatten(0, (len(rows), -1))
 

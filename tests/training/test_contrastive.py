@@ -342,6 +342,18 @@ def test_regions_are_those_of_their_image_in_the_papers_order(root, monkeypatch)
     torch.testing.assert_close(given[0], inputs, rtol=0, atol=1e-5)
 
 
+def test_the_classifier_of_lobes_reads_directions(root, monkeypatch):
+    method, _ = started(root, SstlmSettings)
+    features = torch.rand(10, method.width)
+    found = []
+    for scale in (1.0, 60.0):
+        monkeypatch.setattr(method.network, "embed", lambda images, by=scale: by * features)
+        found.append(method.lobes(torch.empty(10, 3, 4, 4)))
+    torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-5)
+    expected = method.lobe_classifier(F.normalize(features, dim=1))
+    torch.testing.assert_close(found[0], expected)
+
+
 def test_regions_leave_the_running_statistics_alone(root):
     method, batch = started(root, SstlmSettings)
     before = [b.clone() for b in method.network.buffers() if b.is_floating_point()]
