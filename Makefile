@@ -84,6 +84,7 @@ format: $(INSTALLED) ## rewrite formatting and what the linter can mend
 
 bench: $(INSTALLED) ## measure training throughput against the compute ceiling
 	@"$(IN)python" benchmarks/throughput.py
+	@"$(IN)python" benchmarks/sstlm.py
 
 check: ## everything CI does, in a fresh environment
 	@bash .ci/run
