@@ -1,0 +1,53 @@
+"""How well a map finds a region: overlap of thresholded maps, boxes and outlines."""
+
+import numpy as np
+
+from covidlib.errors import DataError
+
+
+def iou(one: np.ndarray, two: np.ndarray) -> float:
+    """Return intersection over union of two masks (magsd equation 12); NaN if both are empty.
+
+    Args:
+        one, two: booleans of one shape.
+
+    Raises:
+        DataError: other shapes, or no booleans.
+
+    >>> iou(np.array([True, True, False]), np.array([False, True, True]))
+    0.3333333333333333
+    """
+    if one.shape != two.shape or one.dtype != np.bool_ or two.dtype != np.bool_:
+        raise DataError(f"expected two boolean masks of one shape, got {one.shape}, {two.shape}")
+    union = int((one | two).sum())
+    return float((one & two).sum() / union) if union else float("nan")
+
+
+def enclosing_box(mask: np.ndarray) -> np.ndarray:
+    """Return the smallest upright rectangle around a mask, filled; empty for an empty mask.
+
+    Args:
+        mask: booleans. Shape: (H, W).
+    """
+    box = np.zeros_like(mask)
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if len(rows):
+        box[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
+    return box
+
+
+def region(heat: np.ndarray, threshold: float) -> np.ndarray:
+    """Return where a map reaches a share of the way from its lowest to its highest value.
+
+    A constant map has no such place.
+
+    Args:
+        heat: Shape: (H, W).
+        threshold: in [0, 1].
+    """
+    if not 0 <= threshold <= 1:
+        raise DataError(f"threshold is in [0, 1], not {threshold}")
+    low, high = float(heat.min()), float(heat.max())
+    if high <= low:
+        return np.zeros(heat.shape, dtype=bool)
+    return (heat - low) / (high - low) >= threshold

@@ -1,0 +1,178 @@
+"""Data sets A, B, C and Localization (``notebooks/magsd/data.py``, ``preprocessing.py``)."""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.axes import Axes
+
+from covidlib.book import Page
+from covidlib.data import Dataset, open_dataset
+from covidlib.data.augmentation import MAGSD_TABLE2, apply
+from covidlib.data.cache import Preprocessing, prepare
+from covidlib.data.composition_report import classes_table, parts_table
+from covidlib.data.compositions import COMPOSITIONS
+from covidlib.data.decoding import read_uint8
+from covidlib.data.draws import draw
+from covidlib.data.phantoms import PhantomSettings
+from covidlib.data.splits import split_counts, split_table
+from covidlib.data_page import PlainTable
+from covidlib.figures import image_grid
+from covidlib.plans.magsd import CLAHE, FOLDS
+from covidlib.verdicts import ABOVE, BELOW, REPRODUCED
+
+NAMES = ("magsd-a", "magsd-b", "magsd-c", "magsd-localization")
+FILE = Path("magsd") / "data" / "classes.json"
+PHANTOM = PhantomSettings(images=64, size=64)
+SIZE = 160  # of the pictures on the page, pixels
+
+
+def datasets(page: Page) -> dict[str, Dataset]:
+    """Open the four sets of the page's images."""
+    phantom = PHANTOM if page.phantom else None
+    return {name: open_dataset(name, page.root, phantom=phantom) for name in NAMES}
+
+
+def counts(dataset: Dataset) -> pd.DataFrame:
+    """Return images per class, "total" last, beside the paper's; see ``classes_table``."""
+    return classes_table(dataset, COMPOSITIONS[dataset.name])
+
+
+def classes(found: dict[str, Dataset], recorded: Path) -> PlainTable:
+    """Return Table 1: paper, recorded, this run, verdict.
+
+    Args:
+        found: the page's data sets.
+        recorded: ``book/results``.
+    """
+    known = read(recorded)
+    lines = {}
+    for name, dataset in found.items():
+        own = counts(dataset)
+        for label, row in own.iterrows():
+            told = known.get(name, {}).get(label)
+            lines[name, label] = {
+                "paper": int(row["paper"]),
+                "recorded": None if told is None else int(told),
+                "this run": f"phantoms: {row['here']}" if dataset.phantom else int(row["here"]),
+                "verdict": _verdict(int(row["paper"]), told),
+            }
+    frame = pd.DataFrame.from_dict(lines, orient="index")
+    frame.index = pd.MultiIndex.from_tuples(frame.index)
+    return PlainTable(frame, "Images per class. Paper: magsd Table 1. Recorded: the sets at hand.")
+
+
+def _verdict(paper: int, recorded: int | None) -> str:
+    if recorded is None:
+        return "not recorded yet"
+    return REPRODUCED if recorded == paper else BELOW if recorded < paper else ABOVE
+
+
+def read(recorded: Path) -> dict[str, dict[str, int]]:
+    """Return the recorded class sizes by data set; empty where none are."""
+    path = recorded / FILE
+    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def write(root: Path, recorded: Path) -> Path:
+    """Record the class sizes of the sets under a data root.
+
+    Args:
+        root: holds real images.
+        recorded: ``book/results``.
+    """
+    body = {
+        name: {label: int(n) for label, n in counts(open_dataset(name, root))["here"].items()}
+        for name in NAMES
+    }
+    path = recorded / FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(body, indent=1) + "\n", "utf-8")
+    return path
+
+
+def parts(dataset: Dataset) -> PlainTable:
+    """Return what each collection gave to a set."""
+    frame = parts_table(dataset).replace({True: "yes", False: "no"}).set_index(["part", "class"])
+    note = (
+        "Available: images of that class in the collection. Copies: pictures that an earlier "
+        "collection of the list has too. Used: taken into the set."
+    )
+    return PlainTable(frame, note)
+
+
+def folds(dataset: Dataset) -> PlainTable:
+    """Return images per class in the parts of every fold."""
+    frames = {}
+    for fold in range(FOLDS):
+        split = split_table(dataset.table, "kfold", seed=0, fold=fold, folds=FOLDS)
+        whole = split_counts(split, dataset.classes).drop(index="unknown", columns="none")
+        frames[f"fold {fold}"] = whole.T
+    return PlainTable(pd.concat(frames), "Patients are whole: none is on two sides of a fold.")
+
+
+def sentences(found: dict[str, Dataset], recorded: Path) -> dict[str, int | str]:
+    """Return the numbers of the page's sentences, from the recorded sets."""
+    known = read(recorded)
+    told: dict[str, int | str] = {}
+    for name in NAMES:
+        short, sizes = name.removeprefix("magsd-"), COMPOSITIONS[name].sizes
+        told[f"{short}_paper"] = sum(sizes.values())
+        told[f"{short}_here"] = known[name]["total"] if name in known else "not recorded"
+    left = found["magsd-b"].table.attrs["left_out"]
+    return told | {"copies": len(left)}
+
+
+def draw_classes(ax: Axes, dataset: Dataset, seed: int = 0) -> Axes:
+    """Draw two images of every class, each of another patient where known."""
+    images, titles = [], []
+    for label in dataset.classes:
+        rows = dataset.table[dataset.table["label"] == label].sort_values("sample")
+        rows = rows.sample(frac=1, random_state=seed).drop_duplicates("patient").head(2)
+        images += [_square(path) for path in rows["path"]]
+        titles += [label] * len(rows)
+    return image_grid(ax, images, titles, columns=2 * len(dataset.classes))
+
+
+def _square(path: str, clahe: float | None = None) -> np.ndarray:
+    return prepare(read_uint8(path, "minmax"), Preprocessing(SIZE, clahe_clip=clahe))
+
+
+def draw_augmented(ax: Axes, dataset: Dataset, count: int = 8, seed: int = 0) -> Axes:
+    """Draw one image under Table 2's augmentation, the first as it is."""
+    row = dataset.table[dataset.table["label"] == "COVID-19"].sort_values("sample").iloc[0]
+    image = torch.from_numpy(_square(row["path"], CLAHE))[None, None]
+    drawn = draw(MAGSD_TABLE2, count - 1, (seed, 0, 0))
+    several = apply(MAGSD_TABLE2, image.expand(count - 1, -1, -1, -1), drawn)
+    shown = [image[0, 0].numpy(), *(several[:, 0].numpy() * 255).round().astype(np.uint8)]
+    titles = ["as it is", *(f"draw {k}" for k in range(1, count))]
+    return image_grid(ax, shown, titles, columns=4)
+
+
+def draw_clahe(ax: Axes, page: Page) -> Axes:
+    """Draw one image of each class of C without CLAHE (above) and with it (below)."""
+    phantom = PHANTOM if page.phantom else None
+    dataset = open_dataset("magsd-c", page.root, phantom=phantom)
+    chosen = [
+        dataset.table[dataset.table["label"] == label].sort_values("sample")["path"].iloc[0]
+        for label in dataset.classes
+    ]
+    images = [_square(path, clip) for clip in (None, CLAHE) for path in chosen]
+    titles = [f"{label}{how}" for how in ("", ", CLAHE") for label in dataset.classes]
+    return image_grid(ax, images, titles, columns=len(chosen))
+
+
+def main() -> None:
+    """Record the class sizes of real images: ``python -m covidlib.pages.magsd_data DATA``."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--results", type=Path, default=Path("book/results"))
+    given = parser.parse_args()
+    print(write(given.data, given.results))
+
+
+if __name__ == "__main__":
+    main()

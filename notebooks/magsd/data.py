@@ -1,0 +1,97 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+# %% [markdown]
+# # The data of magsd
+#
+# From which images does the paper put its four sets together, and which of them are here?
+# This page covers section 4.1 of {cite}`li2021magsd` and its Tables 1 and 2.
+#
+# ```{admonition} In short
+# Set A has {glue:text}`a_here` of the paper's {glue:text}`a_paper` images, B {glue:text}`b_here` of {glue:text}`b_paper`, C {glue:text}`c_here` of {glue:text}`c_paper`, Localization {glue:text}`localization_here` of {glue:text}`localization_paper`.
+# The class of an image is nearly its collection, in the paper's sets as in ours.
+# ```
+
+# %% tags=["parameters"]
+profile = "smoke"  # "smoke": seconds on a CPU · "laptop": minutes · "paper": a GPU
+data = "phantoms"  # "phantoms": drawn images · or the folder that holds the data sets
+seed = 0
+
+# %% tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+from covidlib import book, figures
+from covidlib.pages import magsd_data as parts
+
+page = book.start(profile, data, seed)
+
+# %% [markdown]
+# ## Table 1: how many images
+#
+# The paper names its sources by numbers of a bibliography that its text refers to: COVID-19 from {cite}`cohen2020covid` and like collections, pneumonia with boxes from {cite}`wang2017chestxray8`, viral and bacterial pneumonia with labels that only {cite}`kermany2018identifying` has.
+# A *composition* takes from each collection that is under the data root, in a fixed order, up to the paper's class sizes:
+#
+# ```{literalinclude} ../../covidlib/data/compositions.py
+# :start-at: MAGSD_C = Composition(
+# :end-before: MAGSD_LOCALIZATION
+# ```
+
+# %%
+found = parts.datasets(page)
+
+# %% tags=["table"]
+parts.classes(found, page.recorded)
+
+# %% [markdown]
+# ## What is there, and what is missing
+#
+# Data set C in detail, in this run.
+# A picture that two collections share is taken once, and its patients in both count as one person; in this run {glue:text}`copies` pictures of set B were copies (phantoms have none).
+
+# %% tags=["table"]
+parts.parts(found["magsd-c"])
+
+# %% mystnb={"figure": {"name": "fig-magsd-data", "caption": "Images of data set C, two patients of each class."}} tags=["hide-input"]
+with figures.style():
+    fig, ax = plt.subplots(figsize=(11, 2.4), layout="constrained")
+    parts.draw_classes(ax, found["magsd-c"], page.seed)
+    if page.phantom:
+        figures.phantom_stamp(fig)
+
+# %% [markdown]
+# ## Five folds
+#
+# "5-fold cross validation was applied"; the paper does not say that patients were kept together, and its released code draws images.
+# Here they are kept together, and a tenth of all images is held back for validation, which the paper does not have.
+
+# %% tags=["table"]
+parts.folds(found["magsd-a"])
+
+# %% [markdown]
+# ## Table 2: augmentation
+#
+# A random number of the six operations in random order of choice; the crop's range and the probability of a flip are ours, since the table gives none.
+
+# %% mystnb={"figure": {"name": "fig-magsd-table2", "caption": "One COVID-19 image after CLAHE, as it is and under seven draws of Table 2's augmentation."}} tags=["hide-input"]
+with figures.style():
+    fig, ax = plt.subplots(figsize=(8, 4.8), layout="constrained")
+    parts.draw_augmented(ax, found["magsd-a"], seed=page.seed)
+    if page.phantom:
+        figures.phantom_stamp(fig)
+
+# %% tags=["hide-input"]
+for name, value in parts.sentences(found, page.recorded).items():
+    page.glue(name, value)
+
+# %% [markdown]
+# ## Limits, and where to go next
+#
+# In set A every COVID-19 image comes from one kind of source and every other pneumonia from another, in the paper's set as in ours; in C the pneumonias are children's.
+# No accuracy on such sets says how a network would do on the patients of one hospital {cite}`degrave2021ai,garcia2021public`.
+# The images of Localization are Cohen's too, so a network that trained on them has seen what it is asked about; [](localization.ipynb) leaves those out.
+#
+# Next: [](preprocessing.ipynb).
