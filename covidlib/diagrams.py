@@ -44,3 +44,63 @@ def _box(axes: Axes, x: float, y: float, width: float, colour: str, text: str) -
     )
     axes.add_patch(shape)
     axes.text(x + width / 2, y, text, ha="center", va="center", color="white", fontsize=10)
+
+
+def self_supervision(axes: Axes) -> Axes:
+    """Draw the two branches of SSTL-M and the loss of equation 6 (msatl, figure 2, redrawn).
+
+    Args:
+        axes: to draw on.
+    """
+    boxes = {
+        "slice": (0, 0, 1.2, GREY, "slice\n$X$"),
+        "one": (2.1, 2.4, 1.7, GREY, "view $X_q$"),
+        "two": (2.1, 1.2, 1.7, GREY, "view $X_k$"),
+        "generator": (2.1, -1.6, 1.7, ORANGE, "Generator\neq. 4"),
+        "query": (4.8, 2.4, 2.3, BLUE, "query encoder"),
+        "key": (4.8, 1.2, 2.3, "#33658a", "key encoder"),
+        "again": (6.0, -1.6, 2.3, BLUE, "query encoder"),
+        "queue": (8.4, 0.0, 1.7, GREY, "queue of keys"),
+        "contrast": (8.4, 1.8, 1.7, ORANGE, "$L_{cons}$\neq. 2"),
+        "region": (8.8, -1.6, 1.6, ORANGE, "$L_{ra}$\neq. 5"),
+        "total": (11.2, 0.2, 1.9, "#009e73", "$\\alpha_1 L_{cons}$\n$+\\,\\alpha_2 L_{ra}$"),
+    }
+    for x, y, width, colour, text in boxes.values():
+        _box(axes, x, y, width, colour, text)
+    lobes = ("ru", "rm", "rl", "lu", "ll")
+    for number, name in enumerate(lobes):
+        _box(axes, 4.35, -1.6 + 0.88 * (2 - number), 0.8, GREY, name)
+    right = {name: (x + width, y) for name, (x, y, width, _, _) in boxes.items()}
+    left = {name: (x, y) for name, (x, y, _, _, _) in boxes.items()}
+    for start, end in (
+        ("slice", "one"), ("slice", "two"), ("slice", "generator"), ("one", "query"),
+        ("two", "key"), ("query", "contrast"), ("key", "contrast"), ("again", "region"),
+        ("contrast", "total"), ("region", "total"),
+    ):  # fmt: skip
+        _arrow(axes, right[start], left[end])
+    _arrow(axes, right["key"], left["queue"])
+    _arrow(axes, (9.25, 0.42), (9.25, 1.36))
+    for number in range(len(lobes)):
+        y = -1.6 + 0.88 * (2 - number)
+        _arrow(axes, right["generator"], (4.33, y))
+        _arrow(axes, (5.17, y), left["again"])
+    _arrow(axes, (5.95, 1.98), (5.95, 1.62), "--")
+    notes = {
+        (6.05, 1.8): "slow copy, eq. 3", (6.05, 3.0): "gradient", (5.5, 0.62): "no gradient",
+        (9.35, 0.85): "negatives", (6.05, -2.25): "same weights",
+        (8.85, -2.25): "shared classifier",
+    }  # fmt: skip
+    for (x, y), text in notes.items():
+        axes.text(x, y, text, fontsize=8.5, color=GREY, va="center")
+    axes.set_xlim(-0.2, 13.3)
+    axes.set_ylim(-4.0, 3.3)
+    axes.set_aspect("equal")
+    axes.axis("off")
+    return axes
+
+
+def _arrow(
+    axes: Axes, start: tuple[float, float], end: tuple[float, float], line: str = "-"
+) -> None:
+    look = {"arrowstyle": "->", "color": GREY, "linestyle": line, "shrinkA": 2, "shrinkB": 2}
+    axes.annotate("", xy=end, xytext=start, arrowprops=look)

@@ -80,9 +80,9 @@ class Sstlm(Moco):
     def lobes(self, inputs: Tensor) -> Tensor:
         """Return the shared classifier's outputs for regions as the network sees them, (n, 5).
 
-        It reads features of unit length, as the contrastive loss does. Features of a ResNet are
-        some fifty times longer, and at the paper's rate the sum of equation 5 then grew a
-        hundredfold within the first steps here.
+        It reads features of unit length, as the contrastive loss does. Those of a ResNet are far
+        longer, and at the paper's rate the sum of equation 5 then rose from 9 to 300 in the first
+        steps here.
         """
         features = F.normalize(self.network.embed(inputs).float(), dim=1)
         return self.lobe_classifier(features)

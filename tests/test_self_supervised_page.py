@@ -1,0 +1,96 @@
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from matplotlib import pyplot as plt
+
+from covidlib import diagrams
+from covidlib.book import Page, Parameters
+from covidlib.models.lung_boxes import WAYS, locate
+from covidlib.pages import lobes
+from covidlib.pages import self_supervised_transfer as parts
+from covidlib.training.contrastive_losses import info_nce
+
+
+@pytest.mark.parametrize("width", [3, 16, 128])
+@pytest.mark.parametrize("sharpness", [1.0, 5.0, 14.3])
+def test_the_mean_weight_of_random_negatives_is_what_sampling_gives(width, sharpness):
+    generator = torch.Generator().manual_seed(0)
+    vectors = torch.randn(200_000, width, generator=generator, dtype=torch.float64)
+    cosine = vectors[:, 0] / vectors.norm(dim=1)
+    sampled = (sharpness * cosine).exp().mean().log().item()
+    assert parts.mean_weight(sharpness, width) == pytest.approx(sampled, abs=0.06)
+
+
+def test_in_three_dimensions_the_mean_weight_has_a_simple_form():
+    for k in (0.5, 2.0, 9.0):
+        assert parts.mean_weight(k, 3) == pytest.approx(math.log(math.sinh(k) / k), rel=1e-9)
+
+
+@pytest.mark.parametrize("printed", [False, True])
+def test_the_drawn_loss_is_equation_2_with_random_negatives(printed):
+    generator = torch.Generator().manual_seed(1)
+    negatives = torch.randn(4095, parts.WIDTH, generator=generator)
+    negatives = torch.nn.functional.normalize(negatives, dim=1)
+    query = torch.eye(parts.WIDTH)[:1]
+    for similarity in (0.0, 0.4, 0.9):
+        key = torch.zeros_like(query)
+        key[0, 0], key[0, 1] = similarity, math.sqrt(1 - similarity**2)
+        mode = "positive" if printed else "all"
+        exact = info_nce(query, key, negatives, 0.1, mode).item()
+        drawn = float(parts.loss_at(np.array(similarity), 0.1, 4095, printed))
+        assert drawn == pytest.approx(exact, abs=0.1)
+
+
+def test_examples_show_every_way_once_and_stay_in_order():
+    way = torch.tensor([0, 0, 3, 0, 1, 0, 0, 1])
+    chosen = lobes.Slices(
+        torch.empty(8, 1, 2, 2), SimpleNamespace(way=way, box=torch.rand(8, 4)), []
+    )
+    picked = lobes.examples(chosen, 5)
+    ways = way[picked].tolist()
+    assert len(picked) == len(set(picked)) == 5 and set(ways) == {0, 1, 3} and ways == sorted(ways)
+
+
+def test_the_table_counts_every_slice(tmp_path):
+    page = Page(Parameters(), None, tmp_path, tmp_path)
+    found = lobes.slices(page)
+    table = lobes.ways_table(found).frame
+    assert list(table.index) == list(WAYS) and table["slices"].sum() == len(found.images)
+    assert lobes.whole_share(found) == table["slices"]["whole image"] / len(found.images)
+    assert found.regions(0).shape == (5, lobes.SIDE, lobes.SIDE)
+
+
+def test_each_region_of_drawn_slices_holds_its_own_lobe_most():
+    found = lobes.held(12)
+    assert found.sum(axis=1).to_numpy() == pytest.approx(np.ones(5), abs=1e-5)
+    assert found.drop(columns="no lung").to_numpy().argmax(1).tolist() == [0, 1, 2, 3, 4]
+    assert lobes.box_error(12) <= 3
+
+
+def test_the_steps_are_those_of_the_generator():
+    image = torch.full((40, 40), 200, dtype=torch.uint8)
+    image[:3] = image[-3:] = image[:, :3] = image[:, -3:] = 0
+    image[10:30, 8:18] = image[10:30, 22:32] = 50
+    fig, axes = plt.subplots(1, 5)
+    lobes.draw_steps(axes, image)
+    box = locate(image[None, None]).box[0] * 40
+    (drawn,) = axes[3].patches
+    assert (drawn.get_x() + 0.5, drawn.get_width()) == (box[0].item(), (box[2] - box[0]).item())
+    assert len(axes[4].patches) == 5
+    plt.close(fig)
+
+
+def test_the_diagram_names_both_branches():
+    fig, ax = plt.subplots()
+    words = {text.get_text() for text in diagrams.self_supervision(ax).texts}
+    assert {"query encoder", "key encoder", "queue of keys", "ru", "ll"} <= words
+    plt.close(fig)
+
+
+def test_settings_stand_beside_those_they_follow():
+    frame = parts.settings_table("smoke").frame
+    assert frame.loc["lr", "msatl"] == "0.3" and frame.loc["lr", "MoCo"] == "0.03"
+    assert frame.isna().loc["queue", "msatl"]
