@@ -89,7 +89,7 @@ def ledger(paper: str, experiments: Sequence[Claim], results: Path) -> pd.DataFr
     Returns:
         One row per claim, by id: where, statement, measure, effect (an ``Effect``), p_value
         (adjusted), printed, verdict (or ``NO_EXPERIMENT``), reason, note. What there is not is
-        None.
+        missing.
 
     Raises:
         DataError: an experiment for a claim that the paper does not make, or two for one.

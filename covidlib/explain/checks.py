@@ -77,7 +77,8 @@ def randomised(
     Returns:
         A row per step, named after the layers that lost their weights in it ("trained" first), a
         column per image: Spearman's correlation of the positions with the map of the trained
-        network, 0 where a map is the same everywhere and so orders nothing.
+        network; NaN where that is the same everywhere, so that there is nothing to compare with,
+        and 0 where only the other is.
     """
     copy = deepcopy(network).eval()
     before = maps(copy)
@@ -124,6 +125,8 @@ def _rank_correlations(first: Tensor, second: Tensor) -> np.ndarray:
 
 
 def _spearman(one: np.ndarray, two: np.ndarray) -> float:
-    if np.ptp(one) == 0 or np.ptp(two) == 0:
+    if np.ptp(one) == 0:
+        return float("nan")
+    if np.ptp(two) == 0:
         return 0.0
     return float(spearmanr(one, two).statistic)

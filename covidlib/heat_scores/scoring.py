@@ -110,7 +110,7 @@ def score_maps(
         inside=mass_inside(maps, slices.lungs).numpy(),
         area=area(slices.lungs).numpy(),
         called=_called(network, slices),
-        randomised={} if falls.empty else falls.mean(axis=1).to_dict(),
+        randomised={} if falls.empty else falls.mean(axis=1).dropna().to_dict(),
         provenance=facts | {"left_out": slices.left_out, "checked": min(check, len(slices))},
     )
 

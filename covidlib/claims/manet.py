@@ -1,0 +1,171 @@
+"""The qualitative claims of manet as experiments.
+
+The measure is the accuracy on the test images of "manet-classes" unless a claim says otherwise: it
+is the only one that the paper prints for all networks. Networks are units; trials and patients
+are drawn anew.
+"""
+
+from covidlib.claims.claim import Claim
+from covidlib.claims.experiments import Cell, Contrast, Every, Unit, unmeasured
+from covidlib.claims.manet_experiments import (
+    Both,
+    CurveExperiment,
+    HeatExperiment,
+    accuracy_jumps,
+    cleaning,
+    loss_jumps,
+    slowness,
+)
+from covidlib.models.cxr_classifiers import PAPER_MODELS
+from covidlib.plans.manet import BACKBONES, VARIANTS
+
+PLANS = ("manet/classification",)
+RESNETS = ("resnet34", "resnet50")
+
+
+def _cell(backbone: str, attention: str) -> Cell:
+    model = backbone if attention == "none" else f"{backbone}_{VARIANTS[attention]}"
+    return {"model": model, "trial": "average"}
+
+
+def _minus(backbone: str, first: str, second: str) -> Unit:
+    return [(1.0, _cell(backbone, first)), (-1.0, _cell(backbone, second))]
+
+
+def _contrast(*units: Unit) -> Contrast:
+    return Contrast(PLANS, units, metric="accuracy")
+
+
+def _claim(number: str, statement: str, found: Contrast | Every, **options: object) -> Claim:
+    chosen = {"measure": "accuracy", "printed": found.printed} | options
+    return Claim(f"manet-Q{number}", statement, found, **chosen)
+
+
+def _measured(number: str, statement: str, experiment, measure: str, **options: object) -> Claim:
+    return Claim(f"manet-Q{number}", statement, experiment, measure=measure, **options)
+
+
+def _reason(number: str, statement: str, reason: str) -> Claim:
+    return Claim(f"manet-Q{number}", statement, unmeasured(reason), measure="")
+
+
+_EACH = Every(tuple(_contrast(_minus(b, "mask", "none")) for b in BACKBONES))
+_RIVALS = [
+    *((b, "mask", "none") for b in BACKBONES),
+    *((b, "mask", "cbam") for b in RESNETS),
+]
+_BEST = Every(
+    tuple(
+        _contrast([(1.0, _cell("resnet50", "mask")), (-1.0, _cell(*model))])
+        for model in PAPER_MODELS
+        if model != ("resnet50", "mask")
+    )
+)
+_LUNGS = Contrast(
+    ("manet/shortcuts",),
+    ([(1.0, {"label": "ResNet50: lungs"}), (-1.0, {"label": "ResNet50: image"})],),
+    metric="accuracy",
+)
+_STEADY = CurveExperiment(accuracy_jumps, more="none", less="mask")
+_STEADY_LOSS = CurveExperiment(loss_jumps, more="none", less="mask")
+_FASTER = CurveExperiment(slowness, more="cbam", less="mask")
+_EDGES = HeatExperiment(
+    lambda scores: scores["resnet50"]["edge"] - scores["resnet50"]["edge_area"], ("resnet50",)
+)
+_SCATTER = HeatExperiment(
+    lambda scores: scores["resnet50-cbam"]["half"] - scores["resnet50"]["half"],
+    ("resnet50", "resnet50-cbam"),
+)
+_INSIDE = HeatExperiment(
+    lambda scores: scores["resnet50-mask"]["inside"] - scores["resnet50"]["inside"],
+    ("resnet50", "resnet50-mask"),
+)
+COUNTED = "it follows from counting, not from an experiment: see the page on cost"
+
+CLAIMS: tuple[Claim, ...] = (
+    _claim("01", "MA raises the mean test accuracy of each of the four CNNs", _EACH),
+    _claim(
+        "02",
+        "MA beats plain and CBAM on average over the six pairs",
+        _contrast(*(_minus(*pair) for pair in _RIVALS)),
+        note="The claim says 'in most cases'; the mean over the pairs is what can be tested.",
+    ),
+    _claim(
+        "03",
+        "CBAM is worse than no attention in both ResNets",
+        Every(tuple(_contrast(_minus(b, "none", "cbam")) for b in RESNETS)),
+    ),
+    _claim("04", "ResNet50 with MA beats each of the nine other networks", _BEST),
+    _measured(
+        "05",
+        "With MA validation accuracy jumps less late in training",
+        _STEADY,
+        "fluctuation of accuracy",
+        note="Fluctuation is defined on the page on classification; the paper defines none.",
+    ),
+    _measured(
+        "06",
+        "With MA both loss and accuracy of the validation images jump less",
+        Both(_STEADY, _STEADY_LOSS),
+        "fluctuation",
+        note="The weaker of the two speaks.",
+    ),
+    _measured("07", "Validation accuracy rises sooner with MA than with CBAM", _FASTER, "speed"),
+    _reason("08", "MA adds no trainable parameters", COUNTED),
+    _reason("09", "MA adds only trivial FLOPs and little running time", COUNTED),
+    _reason(
+        "10",
+        "Performance grows with the amount of class data",
+        "five classes are five points, and each class has a collection of its own",
+    ),
+    _reason(
+        "11",
+        "ResUNet segments the lungs nearly as well as the ground truth",
+        "'nearly' names no number; the page on segmentation shows the IoU",
+    ),
+    _reason(
+        "12",
+        "Lung segmentation is worst for COVID-19",
+        "normal and tuberculosis images with lungs need Montgomery and Shenzhen",
+    ),
+    _measured(
+        "13",
+        "Post-processing raises the IoU of the masks",
+        cleaning,
+        "IoU",
+        note="Better for the second stage is another question; images count as independent.",
+    ),
+    _measured(
+        "14",
+        "Plain ResNet50 has more heat around the outline than an even map",
+        _EDGES,
+        "share of heat at the outline",
+    ),
+    _measured(
+        "15",
+        "With CBAM the heat is spread over more of the picture",
+        _SCATTER,
+        "picture that holds half the heat",
+    ),
+    _measured(
+        "16", "With MA more of the heat lies in the lungs", _INSIDE, "share of heat in the lungs"
+    ),
+    _reason(
+        "17",
+        "MANet generalises better, using lung regions only",
+        "no second collection has the same classes",
+    ),
+    _reason(
+        "18",
+        "The mismatch of mask maps at skip connections is negligible",
+        "it is computed, not tested: see the page on mask attention",
+    ),
+    _reason("19", "Trainable attention is costly, precomputed masks are cheaper", COUNTED),
+    _claim(
+        "20",
+        "ResNet50 is more accurate on the lungs than on the whole image",
+        _LUNGS,
+        necessary=True,
+        note="The whole image may win by shortcuts; see the page on shortcuts.",
+    ),
+)

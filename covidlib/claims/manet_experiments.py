@@ -1,0 +1,128 @@
+"""Experiments on curves, masks and heat (manet)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from covidlib import lung_heat
+from covidlib.evaluation.contrasts import Effect, paired, weakest
+from covidlib.evaluation.convergence import fluctuation, rise
+from covidlib.lung_heat import Heat
+from covidlib.plans import plan
+from covidlib.plans.manet import BACKBONES, label
+from covidlib.runs.record import Record
+from covidlib.runs.recorded import PROFILES, rows
+
+NAME = "manet/classification"
+NOT_RECORDED = "its runs are not recorded yet"
+Curve = Callable[[pd.DataFrame], float]
+
+
+@dataclass(frozen=True)
+class CurveExperiment:
+    """How much larger a number of the curves is with one attention than with another.
+
+    Units are the networks that have both; trials are drawn anew.
+
+    Args:
+        number: of one training's curve.
+        more, less: attentions whose difference is expected above 0.
+    """
+
+    number: Curve
+    more: str
+    less: str
+
+    def __call__(self, results: Path) -> Effect | str:
+        """Return the effect from the first profile that has both sides of a network."""
+        for profile in PROFILES:
+            known = rows(plan(NAME, profile, phantoms=False), results)
+            units = [self._unit(known, backbone) for backbone in BACKBONES]
+            units = [unit for unit in units if unit is not None]
+            if units:
+                least = min(map(len, units))
+                return paired([unit[:least] for unit in units])
+        return NOT_RECORDED
+
+    def _unit(self, known: dict[str, list[Record]], backbone: str) -> np.ndarray | None:
+        sides = [known.get(label(backbone, a), []) for a in (self.more, self.less)]
+        values = [[self.number(record.curve) for record in side] for side in sides]
+        pairs = np.array(list(zip(*values, strict=False)), dtype=float)
+        pairs = pairs[~np.isnan(pairs).any(axis=1)] if len(pairs) else pairs
+        return pairs[:, 0] - pairs[:, 1] if len(pairs) else None
+
+
+def accuracy_jumps(curve: pd.DataFrame) -> float:
+    """Return the fluctuation of validation accuracy late in training."""
+    return fluctuation(curve, "val_accuracy")
+
+
+def loss_jumps(curve: pd.DataFrame) -> float:
+    """Return the fluctuation of validation loss late in training."""
+    return fluctuation(curve, "val_loss")
+
+
+def slowness(curve: pd.DataFrame) -> float:
+    """Return after which share of training validation accuracy has risen."""
+    return rise(curve, "val_accuracy")
+
+
+@dataclass(frozen=True)
+class Both:
+    """Two experiments that must agree; the weaker one speaks."""
+
+    first: Callable[[Path], Effect | str]
+    second: Callable[[Path], Effect | str]
+
+    def __call__(self, results: Path) -> Effect | str:
+        """Return the weaker effect, or the first reason."""
+        found = [self.first(results), self.second(results)]
+        reasons = [one for one in found if isinstance(one, str)]
+        return reasons[0] if reasons else weakest(found)
+
+
+@dataclass(frozen=True)
+class HeatExperiment:
+    """A difference of heat scores, image by image; units are trials.
+
+    Args:
+        difference: from the scores of the networks of one trial, by slug, to one number per image.
+        networks: that it needs.
+    """
+
+    difference: Callable[[dict[str, pd.DataFrame]], pd.Series]
+    networks: tuple[str, ...]
+
+    def __call__(self, results: Path) -> Effect | str:
+        """Return the effect over all trials whose networks are scored."""
+        trials: dict[str, dict[str, Heat]] = {}
+        for heat in lung_heat.read(results):
+            seed = heat.key.rsplit("-", 2)[1]  # "…-cxr-s0-<hash>"
+            trials.setdefault(seed, {})[heat.network] = heat
+        units = [
+            self.difference({n: trial[n].scores.set_index("sample") for n in self.networks})
+            for trial in trials.values()
+            if set(self.networks) <= set(trial)
+        ]
+        if not units:
+            return "its heatmaps are not scored yet"
+        whole = pd.concat(units, axis=1).dropna()
+        if whole.empty:
+            return "no image has heat in all networks"
+        return paired([whole.iloc[:, k].to_numpy(float) for k in range(whole.shape[1])])
+
+
+def cleaning(results: Path) -> Effect | str:
+    """Return what post-processing adds to the IoU of every test image of the segmentation."""
+    for profile in PROFILES:
+        known = rows(plan("manet/segmentation", profile, phantoms=False), results)
+        records = [record for found in known.values() for record in found]
+        if records:
+            tests = pd.concat([record.test for record in records])
+            gain = tests.groupby("sample")[["iou_clean", "iou"]].mean()
+            one = paired([(gain["iou_clean"] - gain["iou"]).to_numpy(float)])
+            return replace(one, runs=len(records))
+    return NOT_RECORDED

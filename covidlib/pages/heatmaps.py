@@ -1,0 +1,186 @@
+"""Where the networks look (``notebooks/msatl/heatmaps.py``)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import nn
+
+from covidlib import figures
+from covidlib.book import Page
+from covidlib.data_page import PlainTable
+from covidlib.evaluation.contrasts import paired
+from covidlib.explain import stretch
+from covidlib.heat_scores import (
+    ATTENTION,
+    GRAD_CAM,
+    KINDS,
+    SIZE,
+    HeatScores,
+    Slices,
+    maps_of,
+    networks,
+    positive_slices,
+    score_pair,
+)
+from covidlib.pages.overall import NAME, small
+from covidlib.pages.results import NOT_YET, gather
+from covidlib.runs.running import load
+from covidlib.runs.store import Store
+from covidlib.training.data import training_data
+
+SHOWN = 4
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Two networks, the slices they see, and what their maps are worth.
+
+    Args:
+        pair: trained networks, "baseline" and "attn5".
+        slices: positive test slices.
+        scores: one per kind of map.
+    """
+
+    pair: dict[str, nn.Module]
+    slices: Slices
+    scores: list[HeatScores]
+
+    @property
+    def title(self) -> str:
+        """What figures call this run."""
+        return "this run (phantoms)" if self.slices.phantom else "this run"
+
+
+def this_run(page: Page) -> Looks:
+    """Train, or find, the two networks of Figure 4, and score their maps."""
+    gather(page, NAME, small)
+    (specs,) = networks(page.profile, page.phantom, seeds=1)
+    store = Store(page.store)
+    first = specs["baseline"]
+    source = training_data(first.data, page.root)
+    pair = {name: load(store.get(spec), spec, source).network for name, spec in specs.items()}
+    slices = positive_slices(first.data, first.training, SIZE[page.profile], page.root)
+    check = 4 if page.profile == "smoke" else 16
+    if page.profile == "smoke":
+        slices = slices[:16]
+    return Looks(pair, slices, score_pair(pair, slices, specs, profile=page.profile, check=check))
+
+
+def chosen(slices: Slices, count: int = SHOWN) -> list[int]:
+    """Return evenly spaced slices: a rule, so that nobody picks those that look well."""
+    return np.unique(np.linspace(0, len(slices) - 1, min(count, len(slices))).astype(int)).tolist()
+
+
+def figure_4(looks: Looks) -> Figure:
+    """Draw the columns of the paper's Figure 4: slice, Grad-CAM, on it, attention map, on it."""
+    slices, rows = looks.slices, chosen(looks.slices)
+    size = slices.inputs.shape[2:]
+    columns = {"Grad-CAM, R-50": GRAD_CAM, "attention, 5 ATTNs": ATTENTION}
+    maps = {
+        title: stretch(maps_of(kind, looks.pair[KINDS[kind]], slices), size).numpy()
+        for title, kind in columns.items()
+    }
+    fig, axes = plt.subplots(len(rows), 5, figsize=(10, 2.05 * len(rows)), squeeze=False)
+    for line, row in zip(axes, rows, strict=True):
+        picture, lungs = slices.picture(row), slices.lungs[row].numpy()
+        line[0].imshow(picture, cmap="gray")
+        line[0].set_axis_off()
+        for place, heat in enumerate(maps.values()):
+            line[1 + 2 * place].imshow(heat[row], cmap="inferno")
+            line[1 + 2 * place].set_axis_off()
+            figures.overlay(line[2 + 2 * place], picture, heat[row], outline=lungs)
+    titles = ["slice", "Grad-CAM, R-50", "on the slice", "attention, 5 ATTNs", "on the slice"]
+    for ax, title in zip(axes[0], titles, strict=True):
+        ax.set_title(title, fontsize=10)
+    if slices.phantom:
+        figures.phantom_stamp(fig)
+    return fig
+
+
+def draw_randomised(ax: Axes, scores: Sequence[HeatScores], title: str) -> Axes:
+    """Draw how alike maps stay while stage after stage loses its training."""
+    ax.axhline(0, color="0.8", linewidth=1)
+    checked = [one for one in scores if one.randomised]
+    for name, look in figures.looks(list(dict.fromkeys(one.kind for one in checked))):
+        runs = [list(one.randomised.values()) for one in checked if one.kind == name]
+        mean = np.mean(runs, axis=0)
+        ax.plot(np.linspace(0, 1, len(mean)), mean, marker="o", markersize=4, label=name, **look)
+    ax.set(xlabel="stages randomised, last first (share)", ylim=(-1.05, 1.08))
+    ax.set_ylabel("rank correlation with the trained map")
+    ax.set_title(title)
+    if checked:
+        figures.legend_below(ax)
+    else:
+        ax.text(0.5, 0.5, NOT_YET, ha="center", va="center", color="0.4")
+    return ax
+
+
+def draw_inside(ax: Axes, scores: Sequence[HeatScores], title: str) -> Axes:
+    """Draw each map's heat inside the lungs minus the lungs' share of the image, per slice."""
+    ax.axvline(0, color="0.8", linewidth=1)
+    names = [kind for kind in KINDS if any(one.kind == kind for one in scores)]
+    rng = np.random.default_rng(0)
+    for place, kind in enumerate(names):
+        values = np.concatenate([one.inside - one.area for one in scores if one.kind == kind])
+        values = values[np.isfinite(values)]
+        at = len(names) - 1 - place + rng.uniform(-0.16, 0.16, len(values))
+        ax.plot(values, at, ".", color=figures.PALETTE[0], alpha=0.5)
+        if len(values):
+            ax.plot(values.mean(), len(names) - 1 - place, "D", color="black", markersize=7)
+    ax.set(
+        yticks=range(len(names)), yticklabels=names[::-1], xlabel="heat in lungs − area of lungs"
+    )
+    ax.set_title(title)
+    if not names:
+        ax.text(0.5, 0.5, NOT_YET, ha="center", va="center", color="0.4", transform=ax.transAxes)
+    return ax
+
+
+def table(recorded: Sequence[HeatScores], done: Sequence[HeatScores]) -> PlainTable:
+    """Return the share of heat inside the lungs against chance, recorded and of this run."""
+    rows = {}
+    drawn = any(one.provenance["phantom"] for one in done)
+    this_run = "this run (phantoms)" if drawn else "this run"
+    for kind in KINDS:
+        for name, scores in (("recorded", recorded), (this_run, done)):
+            own = [one for one in scores if one.kind == kind]
+            rows[f"{kind}, {name}"] = _line(own) if own else {"heat in lungs": NOT_YET}
+    note = (
+        "Chance: the share of the image that the lungs cover. Difference with its 95% interval "
+        "over slices. Without heat: slices on which Grad-CAM is nowhere positive."
+    )
+    return PlainTable(pd.DataFrame.from_dict(rows, orient="index"), note)
+
+
+def _line(own: Sequence[HeatScores]) -> dict[str, object]:
+    inside, area = np.mean([o.inside for o in own], axis=0), own[0].area  # over seeds
+    kept = np.isfinite(inside)
+    line: dict[str, object] = {"slices": len(inside), "without heat": int((~kept).sum())}
+    if not kept.any():
+        return line
+    found = paired([inside[kept] - area[kept]])
+    return line | {
+        "heat in lungs": f"{inside[kept].mean():.3f}",
+        "chance": f"{area[kept].mean():.3f}",
+        "difference": f"{found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]",
+        "called positive": f"{np.mean([o.called for o in own]):.0%}",
+        "cells": f"{own[0].grid[0]}×{own[0].grid[1]}",
+    }
+
+
+def sentences(looks: Looks, recorded: Sequence[HeatScores]) -> dict[str, object]:
+    """Return the numbers of the page's sentences."""
+    dice = looks.slices.dice
+    return {
+        "slices": len(looks.slices),
+        "left_out": looks.slices.left_out,
+        "size": looks.slices.inputs.shape[-1],
+        "cells": looks.scores[0].grid[0],
+        "recorded": len(recorded),
+        "dice": "not known on real slices" if np.isnan(dice).any() else f"{dice.mean():.2f}",
+    }

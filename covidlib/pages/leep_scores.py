@@ -1,0 +1,171 @@
+"""LEEP of the trained stages (``notebooks/msatl/leep_scores.py``)."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from covidlib import figures
+from covidlib.book import Page
+from covidlib.claims.msatl import CLAIMS
+from covidlib.claims.stages import attention_gains, rising
+from covidlib.data_page import PlainTable
+from covidlib.evaluation import Interval, score
+from covidlib.pages.results import NOT_YET, format_effect, gather
+from covidlib.plans import plan
+from covidlib.published import paper_value
+from covidlib.runs.recorded import recorded
+from covidlib.runs.store import Store
+from covidlib.stage_scores import PLAN, StageScores, by_network, score_plan, target_of
+from covidlib.tables import ComparisonTable, Row, comparison_table, verdict_counts
+from covidlib.transferability import FROM_FEATURES, weighted_tau
+from covidlib.transferability.leep import UNITS
+from covidlib.verdicts import Measured
+
+BITS, NATS = "LEEP, bits", "LEEP, nats"
+STAGES = {"none": "w/o TL", "stl_n": "STL-N", "stl_n+stl_m": "STL-N, STL-M"}
+NAMES = {"baseline": "baseline", "attn1": "1 ATTN", "attn5": "5 ATTNs"}
+DEPTHS = {"r50": "R-50", "r101": "R-101"}
+NETWORKS = {(m, v): f"{d} {n}" for m, d in DEPTHS.items() for v, n in NAMES.items()}
+NOTE = (
+    "LEEP on the training images of COVID19-CT with 95% intervals over patients. The paper's "
+    "numbers are read as bits, the only unit in which they are possible."
+)
+
+
+def small(cell: Mapping[str, str]) -> bool:
+    """Say which networks a page trains in seconds."""
+    return cell["model"] == "r50" and cell["variant"] in ("baseline", "attn5")
+
+
+def this_run(page: Page) -> list[StageScores]:
+    """Train, or find, the stages, and score them."""
+    gather(page, PLAN, small)
+    whole = page.profile != "smoke"
+    return score_plan(
+        Store(page.store),
+        target_of(page.profile, page.phantom),
+        page.profile,
+        page.root,
+        keep=lambda cell: whole or small(cell),
+        resamples=500 if whole else 50,
+        seeds=1,
+    )
+
+
+def table(done: Sequence[StageScores], known: Sequence[StageScores]) -> ComparisonTable:
+    """Return Table 6 in bits, and in nats for those who compute in them."""
+    ours, theirs = by_network(known), by_network(done)
+    rows = []
+    for network, name in NETWORKS.items():
+        for stages, words in STAGES.items():
+            cell = {"model": network[0], "variant": network[1], "stages": stages}
+            sides = [_measured(found.get(network, {}).get(stages)) for found in (ours, theirs)]
+            value = {BITS: paper_value("msatl", 6, "leep", **cell)}
+            rows.append(Row(f"{name}, {words}", value, *(side or () for side in sides)))
+    return comparison_table(rows, (BITS, NATS), note=NOTE)
+
+
+def _measured(found: Sequence[StageScores] | None) -> Measured | None:
+    """Return the first seed's LEEP in both units."""
+    if not found:
+        return None
+    leep = found[0].scores["LEEP"]
+    in_bits = Interval(
+        *(v / UNITS["bits"] for v in (leep.value, leep.low, leep.high)), 1, leep.images
+    )
+    return Measured({BITS: in_bits, NATS: leep}, (found[0].provenance,))
+
+
+def draw_lines(axes: Sequence[Axes], scores: Sequence[StageScores] | None, title: str) -> None:
+    """Draw Figure 3, a panel per backbone: the paper's lines, or those of measured scores."""
+    found = None if scores is None else by_network(scores)
+    for ax, (model, depth) in zip(axes, DEPTHS.items(), strict=True):
+        lines = {
+            name: [_point(found, (model, variant), stages) for stages in STAGES]
+            for variant, name in NAMES.items()
+        }
+        lines = {n: line for n, line in lines.items() if not all(np.isnan(p.value) for p in line)}
+        if lines:
+            figures.steps(ax, lines, list(STAGES.values()), "LEEP, bits")
+        else:
+            ax.set_axis_off()
+            ax.text(0.5, 0.5, NOT_YET, ha="center", va="center", color="0.4")
+        ax.set_title(f"{depth}, {title}", pad=42, fontsize=12)
+
+
+def _point(found: Mapping | None, network: tuple[str, str], stages: str) -> Interval:
+    if found is None:
+        value = paper_value("msatl", 6, "leep", model=network[0], variant=network[1], stages=stages)
+        return Interval(value.value, value.value, value.value, 0, 0)
+    measured = _measured(found.get(network, {}).get(stages))
+    return Interval(np.nan, np.nan, np.nan, 0, 0) if measured is None else measured.intervals[BITS]
+
+
+def relatives(scores: Sequence[StageScores], caption: str) -> PlainTable:
+    """Return every score of every stage, beside its bounds and what shuffled labels give."""
+    rows = {}
+    for network, stages in by_network(scores).items():
+        for name in STAGES:
+            for one in stages.get(name, ())[:1]:
+                rows[f"{NETWORKS[network]}, {STAGES[name]}"] = {
+                    "classes": one.classes,
+                    "LEEP": f"{one.scores['LEEP'].value:.3f}",
+                    "labels shuffled": f"{one.shuffled:.3f}",
+                    "−H(Y | Z)": f"{one.bounds['-H(Y | Z)']:.3f}",
+                    "−H(Y)": f"{one.bounds['-H(Y)']:.3f}",
+                    "accuracy": f"{one.scores['predictor'].value:.3f}",
+                    "NCE": f"{one.scores['NCE'].value:.3f}",
+                } | {other: f"{one.scores[other].value:.3f}" for other in FROM_FEATURES}
+    if not rows:
+        return PlainTable(pd.DataFrame({"scores": [NOT_YET]}, index=["all stages"]), caption)
+    return PlainTable(pd.DataFrame(rows).T, f"{caption} LEEP, its bounds and NCE in nats.")
+
+
+def agreement(page: Page, known: Sequence[StageScores]) -> PlainTable:
+    """Return how well each score orders the networks by their AUC after fine-tuning.
+
+    For STL-N and the fine-tuned rows "w STL-N" of Table 5; the other stages have too few rows.
+    """
+    runs = recorded("msatl/ablation", page.recorded)
+    cells = {
+        row.label: dict(row.cell) for row in plan("msatl/ablation", "smoke", phantoms=True).rows
+    }
+    truth = {
+        (cell["model"], cell["variant"]): np.mean([score(r.test, "auc").value for r in runs[label]])
+        for label, cell in cells.items()
+        if cell["stages"] == "stl_n" and runs.get(label)
+    }
+    table = by_network(known)
+    both = [n for n in NETWORKS if n in truth and "stl_n" in table.get(n, {})]
+    caption = f"Weighted τ over {len(both)} networks after STL-N; 1: the same order."
+    if len(both) < 3:
+        return PlainTable(pd.DataFrame({"weighted τ": [NOT_YET]}, index=["all scores"]), caption)
+    rows = {}
+    for name in ("LEEP", "NCE", *FROM_FEATURES, "parameters"):
+        values = [table[n]["stl_n"][0].scores[name].value for n in both]
+        rows[name] = f"{weighted_tau(values, [truth[n] for n in both]):+.2f}"
+    return PlainTable(pd.DataFrame({"weighted τ": rows}), caption)
+
+
+def sentences(
+    page: Page, found: ComparisonTable, known: Sequence[StageScores]
+) -> dict[str, object]:
+    """Return the numbers of the page's sentences."""
+    counts = verdict_counts(found)
+    told = {}
+    for name, experiment in (("rises", rising), ("attention", attention_gains)):
+        measured = experiment(page.recorded)
+        told[name] = measured if isinstance(measured, str) else format_effect(measured)
+    claims = {claim.id: claim for claim in CLAIMS}
+    return told | {
+        "stages": len(known),
+        "cells": int(counts.sum()),
+        "reproduced": int(counts["reproduced"]),
+        "below": int(counts["below"]),
+        "above": int(counts["above"]),
+        "untested": int(counts["not testable here"]),
+        "rises_printed": claims["msatl-Q15"].printed,
+        "attention_printed": claims["msatl-Q14"].printed,
+    }
