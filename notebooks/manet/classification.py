@@ -127,4 +127,4 @@ with figures.style():
 # Without Montgomery and Shenzhen there is no tuberculosis in the recorded runs, and the split is not the paper's ([deviations](deviation-manet-classes)).
 # At the recorded sizes mask attention acts in the early layers alone ([](mask_attention.ipynb)).
 #
-# Next: [](cost.ipynb) counts what each of these networks costs.
+# Next: [](shortcuts.ipynb) asks what a classifier knows that never sees a lung, [](heatmaps.ipynb) where these networks look, and [](cost.ipynb) what they cost.

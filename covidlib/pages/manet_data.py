@@ -1,0 +1,142 @@
+"""Five classes of X-rays, and what is done to them (``notebooks/manet/data.py``)."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import torch
+
+from covidlib.book import Page
+from covidlib.data.card_types import ANY
+from covidlib.data.compositions import COMPOSITIONS
+from covidlib.data_page import SETS, PlainTable
+from covidlib.plans.manet import CLASSES as NAME
+from covidlib.plans.manet import classifier, segmenter
+from covidlib.postprocessing import clean
+from covidlib.published import published
+from covidlib.runs.running import load, run
+from covidlib.runs.store import Store
+from covidlib.training.data import TrainingData, training_data
+from covidlib.training.lungs import predicted_lungs
+
+CLASSES = COMPOSITIONS[NAME].classes
+PRINTED = dict(zip(CLASSES, ("normal", "covid19", "tb", "bp", "vp"), strict=True))
+STEPS = ("image", "predicted lungs", "post-processed", "segmentation")
+
+
+def images(page: Page) -> TrainingData:
+    """Return the five classes with the split of the classifiers, at the segmentation's size."""
+    spec = classifier(page.profile, page.phantom, "resnet50")
+    size = segmenter(page.profile, page.phantom).data.preprocessing
+    return training_data(
+        replace(spec.data, lungs=None, view="image", preprocessing=size), page.root
+    )
+
+
+def counts_table(data: TrainingData) -> PlainTable:
+    """Set Table 1 beside this run's counts, images per class and set."""
+    table = data.table
+    printed = published("manet", 1)
+    lines = {}
+    for name in (*CLASSES, ANY):
+        mine = table if name == ANY else table[table["label"] == name]
+        line = {}
+        for split, title in {**SETS, "total": "total"}.items():
+            rows = printed[printed["split"] == split]
+            rows = rows if name == ANY else rows[rows["class"] == PRINTED[name]]
+            here = mine if split == "total" else mine[mine["split"] == split]
+            line[f"{title}, paper"] = int(rows["number"].sum())
+            line[f"{title}, here"] = len(here)
+        line["patients, here"] = mine["patient"].nunique()
+        lines["all" if name == ANY else name] = line
+    caption = (
+        "Images. Sets hold whole patients here; a class without images belongs to a collection "
+        "that is not there."
+    )
+    return PlainTable(pd.DataFrame.from_dict(lines, orient="index"), caption)
+
+
+def sources_table(data: TrainingData) -> PlainTable:
+    """Return which collection gives how many images of which class."""
+    part = data.table["sample"].str.split("/").str[0]
+    counts = pd.crosstab(part, data.table["label"])
+    counts = counts.reindex(columns=[c for c in CLASSES if c in counts]).rename_axis(None)
+    return PlainTable(counts.rename_axis(None, axis=1), "Images by collection and class.")
+
+
+def one_collection(data: TrainingData) -> float:
+    """Return the accuracy of naming the commonest class of an image's collection."""
+    part = data.table["sample"].str.split("/").str[0]
+    return float(pd.crosstab(part, data.table["label"]).max(axis=1).sum() / len(data.table))
+
+
+def examples(data: TrainingData, each: int = 3) -> dict[str, np.ndarray]:
+    """Return training images of every class, (each, S, S)."""
+    found = {}
+    for name in data.classes:
+        chosen = (data.table["label"] == name) & (data.table["split"] == "train")
+        rows = np.flatnonzero(chosen.to_numpy(bool))
+        found[name] = np.asarray(data.cached.images[rows[:each]])
+    return found
+
+
+def draw_examples(axes: np.ndarray, found: dict[str, np.ndarray]) -> None:
+    """Draw a column per class (manet figure 1)."""
+    for column, (name, pictures) in zip(axes.T, found.items(), strict=True):
+        column[0].set_title(name, fontsize=9)
+        for number, ax in enumerate(column):
+            ax.set_axis_off()
+            if number < len(pictures):
+                ax.imshow(pictures[number], cmap="gray", vmin=0, vmax=255)
+
+
+def processed(page: Page, data: TrainingData) -> dict[str, tuple[np.ndarray, ...]]:
+    """Return, for one test image per class, the four pictures of ``STEPS``."""
+    spec = segmenter(page.profile, page.phantom)
+    store = Store(page.store)
+    record = run(spec, store, page.root, profile=page.profile)
+    network = load(record, spec, training_data(spec.data, page.root)).network
+    rows = [int(data.table.index[_first(data, name)][0]) for name in data.classes]
+    few = replace(
+        data.cached,
+        images=np.asarray(data.cached.images[rows]),
+        table=data.cached.table.iloc[rows].reset_index(drop=True),
+        has_lung=np.zeros(len(rows), bool),
+    )
+    with torch.no_grad():
+        masks = predicted_lungs(few, data.classes, network, spec.training, cleaned=False)
+    found = {}
+    for name, image, mask in zip(data.classes, few.images, masks, strict=True):
+        cleaned = clean(mask, spec.training.cleaning)
+        found[name] = (image, mask, cleaned, image * cleaned)
+    return found
+
+
+def _first(data: TrainingData, name: str) -> np.ndarray:
+    return ((data.table["label"] == name) & (data.table["split"] == "test")).to_numpy(bool)
+
+
+def draw_processed(axes: np.ndarray, found: dict[str, tuple[np.ndarray, ...]]) -> None:
+    """Draw a column per class, a row per step (manet figure 3)."""
+    for column, (name, pictures) in zip(axes.T, found.items(), strict=True):
+        column[0].set_title(name, fontsize=9)
+        for ax, picture in zip(column, pictures, strict=True):
+            ax.imshow(picture, cmap="gray", vmin=0, vmax=255 if picture.dtype == np.uint8 else 1)
+            ax.set_axis_off()
+    for ax, step in zip(axes[:, 0], STEPS, strict=True):
+        ax.text(-0.05, 0.5, step, rotation=90, ha="right", va="center", transform=ax.transAxes,
+                fontsize=9)  # fmt: skip
+
+
+def sentences(data: TrainingData) -> dict[str, float | int | str]:
+    """Return the numbers of the page's sentences."""
+    counts = published("manet", 1)
+    total = counts[counts["split"] == "total"]["number"].sum()
+    absent = [name for name in CLASSES if name not in data.classes]
+    return {
+        "paper_images": int(total),
+        "images": len(data.table),
+        "classes": len(data.classes),
+        "absent": ", ".join(absent) if absent else "none",
+        "by_collection": one_collection(data),
+    }
