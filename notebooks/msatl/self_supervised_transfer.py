@@ -168,7 +168,7 @@ parts.settings_table(profile)
 runs = parts.short_runs(page)
 known = parts.recorded_runs(page)
 
-# %% mystnb={"figure": {"name": "fig-msatl-ssl-curves", "caption": "Loss, probe on validation slices, and spread of their projections per epoch: recorded stages of R-50 on real slices (left), and short runs of this page (right)."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-msatl-contrast-curves", "caption": "Loss, probe on validation slices, and spread of their projections per epoch: recorded stages of R-50 on real slices (left), and short runs of this page (right)."}} tags=["hide-input"]
 with figures.style():
     fig, axes = plt.subplots(3, 2, figsize=(9, 9.5))
     parts.draw_runs(axes, runs, known)
