@@ -73,12 +73,10 @@ with figures.style():
 # Colour is measured first: an image is a photograph where more than a tenth of its pixels cannot belong to a tinted grey picture.
 # Then a logistic regression on 32×32 pixels, blind to size, brightness and contrast, tells CT slices, chest X-rays and photographs apart; a kind below 20% is ruled out.
 # A folder is refused when more than a fifth of its images are of another kind.
+# The second table says how often a single image is misjudged: measured on the real collections, each left out of the fit in turn.
 
 # %% tags=["table"]
 parts.refusals(images)
-
-# %% [markdown]
-# How often a single image is misjudged was measured on the real collections, each left out of the fit in turn:
 
 # %% tags=["table", "hide-input"]
 parts.rates_table()
@@ -124,7 +122,7 @@ print(card.verdict(record, audit))
 # %% tags=["table", "hide-input"]
 parts.PlainTable(card.calibration_table(record, own.positive))
 
-# %% mystnb={"figure": {"name": "fig-own-heatmaps", "caption": "Grad-CAM for the actual class of some test images. Each map has a scale of its own; it says where the network looked, not what is there."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-own-heatmaps", "caption": "Grad-CAM for the actual class of some test images. Each map has a scale of its own; it says where the network looked, not what is there. An empty map: nothing in the last features speaks for the class."}} tags=["hide-input"]
 trained = model.open_model(record.folder)
 fig = card.draw_heatmaps(trained, audit)
 
@@ -133,13 +131,11 @@ fig = card.draw_heatmaps(trained, audit)
 #
 # The model is one folder: weights, record, predictions, and a card in HTML with the data, the leaks, the floors, the metrics with their intervals, the calibration, and what the model must not be used for.
 # It names files and patients and shows some images: it is as private as they are.
+#
+# `covidlib predict` looks at every image before it answers; here it is asked about two X-rays and a CT slice.
 
 # %% tags=["table"]
 parts.saved(record, trained, audit, choice)
-
-# %% [markdown]
-# `covidlib predict` looks at every image before it answers.
-# Here it is asked about two X-rays and a CT slice.
 
 # %% tags=["table"]
 asked = [*card.example_images(record, audit)["path"].head(2), parts.ct_slice(page)]
