@@ -100,7 +100,9 @@ def _joined(heats: Sequence[Heat], slug: str) -> pd.DataFrame | None:
 def table(recorded: Sequence[Heat], here: Sequence[Heat]) -> PlainTable:
     """Return each measure of each network, and its difference from the plain network."""
     lines = {}
-    for kind, heats in (("recorded", recorded), ("this run", here)):
+    phantom = any(heat.provenance["phantom"] for heat in here)
+    ours_now = "this run (phantoms)" if phantom else "this run"
+    for kind, heats in (("recorded", recorded), (ours_now, here)):
         for slug, name in NETWORKS.items():
             ours, plain = _joined(heats, slug), _joined(heats, "resnet50")
             if ours is None:

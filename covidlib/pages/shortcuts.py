@@ -130,7 +130,9 @@ def table(found: Results) -> PlainTable:
             line[kind] = NOT_YET if kind == "recorded" else None
             if measured is not None:
                 low, high = np.nanquantile(measured[0][1:], (0.025, 0.975))
-                line[kind] = f"{measured[0][0]:.3f} [{low:.2f}, {high:.2f}] (n={len(records)})"
+                drawn = "phantoms: " if records[0].phantom else ""
+                value = f"{measured[0][0]:.3f} [{low:.2f}, {high:.2f}] (n={len(records)})"
+                line[kind] = drawn + value
             value = index(records, runs.get(reference, []))
             shares = None if value is None else f"{value[0]:.2f} [{value[1]:.2f}, {value[2]:.2f}]"
             line[f"index, {kind}"] = shares if cell["view"] != "lungs" else None

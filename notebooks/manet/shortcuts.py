@@ -86,6 +86,6 @@ with figures.style():
 # ## Limits, and where to go next
 #
 # One training per view says how much a view *can* tell a ResNet50 with this budget, not how much there is.
-# In `smoke` only the plain network is trained, on three views; phantoms are drawn with styles that belong to their collections, as the real ones are.
+# In `smoke` only the plain network is trained, on three views and for one epoch, after which it may well be at chance; phantoms are drawn with styles that belong to their collections, as the real ones are.
 #
 # Back to [](classification.ipynb), or on to [](heatmaps.ipynb).
