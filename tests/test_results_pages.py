@@ -1,0 +1,142 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic_predictions import predictions
+
+from covidlib.pages import ablation, attention_benefit, overall, ssl_comparison
+from covidlib.pages.results import NOT_YET, Results, effect, paired_table, printed
+from covidlib.plans import plan
+from covidlib.runs.record import CURVE, PREDICTIONS, RECORD, Record
+from covidlib.runs.recorded import recorded
+from covidlib.runs.spec import described
+
+
+def keep(results, spec, table, profile="laptop"):
+    """Write a recorded run that never was."""
+    folder = results / "msatl" / spec.key
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        provenance = {"phantom": False, "profile": profile, "seconds": 60.0}
+        body = {"key": spec.key, "spec": described(spec), "metrics": {}, "provenance": provenance}
+        (folder / RECORD).write_text(json.dumps(body))
+        table.to_parquet(folder / PREDICTIONS)
+        pd.DataFrame({"epoch": [0], "loss": [1.0]}).to_csv(folder / CURVE)
+    return Record(folder)
+
+
+def read(name, folder):
+    chosen = plan(name, "smoke", phantoms=True, seeds=1)
+    return Results(chosen, {}, recorded(name, folder), folder)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Results in which R-50 is recorded with and without transfer, the latter in vain."""
+    results = tmp_path_factory.mktemp("results")
+    for number, row in enumerate(plan(attention_benefit.NAME, "laptop", phantoms=False).rows):
+        cell = dict(row.cell)
+        if cell["model"] == "r50":
+            for spec in row.specs:
+                skill = 0.5 if cell["stages"] == "none" else 2.0
+                keep(results, spec, predictions(100, skill=skill, seed=10 * number + spec.seed))
+                if spec.init is not None:
+                    keep(results, spec.init, predictions(100))
+    return results
+
+
+@pytest.fixture(scope="module")
+def benefit(folder):
+    return read(attention_benefit.NAME, folder)
+
+
+def test_a_row_gets_the_papers_numbers_and_a_row_of_ours_none():
+    chosen = plan("msatl/overall", "smoke", phantoms=True)
+    values = printed(chosen, chosen.rows[0], ("accuracy", "auc"))
+    assert {name: str(value) for name, value in values.items()} == {
+        "accuracy": "0.882", "auc": "0.903",
+    }  # fmt: skip
+    ours = plan("msatl/unprinted", "smoke", phantoms=True)
+    assert printed(ours, ours.rows[0], ("auc",)) == {}
+    assert printed(chosen, replace(chosen.rows[0], cell=(("model", "r18"),)), ("auc",)) == {}
+
+
+def test_rows_without_records_are_not_testable_and_the_others_are(benefit):
+    table = benefit.table()
+    verdicts = table.frame["verdict"]
+    assert (verdicts.loc["R-101 baseline w TL"] == "not testable here").all()
+    assert (verdicts.loc["R-50 baseline w/o TL"] == "below").any()
+    told = benefit.sentences(table)
+    assert (told["rows"], told["recorded_rows"], told["cells"]) == (12, 6, 36)
+    assert told["untested"] == 18
+    links = table.frame["link"]
+    assert links.loc[("R-50 baseline w TL", "AUC")].startswith("../../results/msatl/covid-ct-r50")
+
+
+def test_the_stages_behind_the_rows_are_counted_once(benefit):
+    own = {record.key for records in benefit.shown.values() for record in records}
+    assert benefit.spent()["trainings"] == len(own) + 3  # one self-supervision per network
+    assert benefit.spent()["minutes"] == pytest.approx(benefit.spent()["trainings"])
+
+
+def test_gains_and_what_attention_adds(benefit):
+    frame = attention_benefit.gains(benefit).frame
+    gain = frame.loc["R-50 baseline: gain", "AUC"]
+    assert float(gain.split()[0]) > 0.1
+    assert float(frame.loc["R-50 baseline: gain", "p, AUC"]) < 0.05
+    beyond = frame.loc["R-50 5 ATTNs: gain beyond baseline"]
+    assert float(beyond["p, AUC"]) > 0.05
+    assert frame.loc["R-101 5 ATTNs: gain beyond baseline", "AUC"] == NOT_YET
+    assert "attention, 1 backbone(s): gain beyond baseline" in frame.index
+    told = attention_benefit.sentences(benefit)
+    assert told["backbones"] == 1
+    assert told["benefit_printed"] == pytest.approx(0.03625)
+
+
+def test_effects_follow_the_weights_and_refuse_mixed_profiles(benefit, tmp_path):
+    first, second = "R-50 baseline w/o TL", "R-50 baseline w TL"
+    forth, back = (
+        effect(benefit.known, [[(s, second), (-s, first)]], "accuracy") for s in (1.0, -1.0)
+    )
+    assert forth.value == pytest.approx(-back.value)
+    spec = plan("msatl/overall", "paper", phantoms=False).rows[0].specs[0]
+    other = dict(benefit.known) | {second: [keep(tmp_path, spec, predictions(100), "paper")]}
+    assert "not one comparison" in effect(other, [[(1.0, second), (-1.0, first)]], "auc")
+    assert effect(benefit.known, [], "auc") == NOT_YET
+
+
+def test_p_values_are_adjusted_over_the_table(benefit):
+    lines = {
+        f"line {i}": [[(1.0, "R-50 1 ATTN w TL"), (-1.0, "R-50 1 ATTN w/o TL")]] for i in "abc"
+    }
+    one, three = (
+        paired_table(benefit.known, dict(list(lines.items())[:count])).frame for count in (1, 3)
+    )
+    assert float(three.loc["line a", "p, AUC"]) == pytest.approx(
+        3 * float(one.loc["line a", "p, AUC"]), abs=2e-3
+    )
+
+
+def test_pages_without_any_record_say_so(tmp_path):
+    for name, parts in (("overall", overall), ("ssl_comparison", ssl_comparison)):
+        runs = read(f"msatl/{name}", tmp_path)
+        frame = parts.comparisons(runs).frame
+        assert (frame["AUC"] == NOT_YET).all()
+        assert NOT_YET in parts.sentences(runs).values()
+        assert runs.spent() == {"trainings": 0, "minutes": 0.0}
+    runs = read(ablation.NAME, tmp_path)
+    assert set(ablation.sentences(runs).values()) == {NOT_YET}
+    questions = ablation.unprinted(runs, read(ablation.UNPRINTED, tmp_path), runs).frame
+    assert len(questions) == 12
+    assert (questions["AUC"] == NOT_YET).all()
+
+
+def test_printed_margins_of_self_supervision_are_table_3s():
+    frame = ssl_comparison.printed_margins()
+    assert len(frame) == 18
+    accuracy = frame[frame["metric"] == "accuracy"]
+    assert accuracy["moco"].max() == pytest.approx(0.009)
+    assert accuracy["simclr"].max() == pytest.approx(0.011)
+    assert np.isfinite(ssl_comparison.detectable())
