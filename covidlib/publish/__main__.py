@@ -2,6 +2,7 @@
 
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -87,7 +88,7 @@ def verify_command(
 @app.command("browse")
 def browse_command(root: Root = HERE, built: Build = BUILT, only: Only = "") -> None:
     """Open every page in a browser: console, links, widgets, width, keyboard, contrast."""
-    report = browse(Places(root, built), only)
+    report = browse(Places(root, built), only, tell=partial(print, flush=True))
     _refuse(report)
     print(told(report))
 

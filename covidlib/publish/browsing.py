@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,12 +73,15 @@ def context(browser: "Browser", **options: object) -> "BrowserContext":
     return made
 
 
-def browse(places: Places, only: str = "") -> Report:
+def browse(
+    places: Places, only: str = "", tell: Callable[[str], None] = lambda line: None
+) -> Report:
     """Open every page of the built book from disk and look at it; see ``looking.look``.
 
     Args:
         places: the checkout and its build folder.
         only: part of a page's name; other pages are left alone.
+        tell: called with a line on each page as soon as it was seen.
 
     Raises:
         PublishError: there is no book, no such page, or no browser.
@@ -100,6 +103,7 @@ def browse(places: Places, only: str = "") -> Report:
             report.counts["links"] += links["links"]
             report.counts["pages"] += 1
             report.problems += [f"{name}: {problem}" for problem in problems]
+            tell(f"{len(problems)} problems  {name}")
         report.problems += search_problems(browser, places.html)
         report.counts["searches"] += 1
     return report
