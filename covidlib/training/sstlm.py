@@ -43,9 +43,9 @@ class Sstlm(Moco):
         """Put the images on the device and locate the lungs once, of the images that are used."""
         super().on_fit_start()
         rows = torch.cat([self.train_rows, self.data.rows("val", labelled=False)]).unique()
-        rows = rows.to(self.images.images.device)
-        box = torch.full((len(self.images), 4), torch.nan, dtype=torch.float64, device=rows.device)
-        box[rows] = locate(self.images.images[rows]).box
+        box = torch.full((len(self.images), 4), torch.nan, dtype=torch.float64, device=self.device)
+        for batch in self.images.iterate(list(rows.split(self.settings.batch))):
+            box[batch.index] = locate(batch.image).box
         self.tuples = location_tuples(box, self.settings.regions).float()  # (images, 5, 4)
 
     def on_train_epoch_start(self) -> None:
