@@ -128,13 +128,13 @@ def sentences(found: dict[str, Dataset], recorded: Path) -> dict[str, int | str]
 
 def draw_classes(ax: Axes, dataset: Dataset, seed: int = 0) -> Axes:
     """Draw two images of every class, each of another patient where known."""
-    images, titles = [], []
+    columns = []
     for label in dataset.classes:
         rows = dataset.table[dataset.table["label"] == label].sort_values("sample")
         rows = rows.sample(frac=1, random_state=seed).drop_duplicates("patient").head(2)
-        images += [_square(path) for path in rows["path"]]
-        titles += [label] * len(rows)
-    return image_grid(ax, images, titles, columns=2 * len(dataset.classes))
+        columns.append([_square(path) for path in rows["path"]])
+    images = [image for line in zip(*columns, strict=True) for image in line]
+    return image_grid(ax, images, [*dataset.classes] * 2, columns=len(columns))
 
 
 def _square(path: str, clahe: float | None = None) -> np.ndarray:

@@ -57,7 +57,7 @@ parts.parts(found["magsd-c"])
 
 # %% mystnb={"figure": {"name": "fig-magsd-data", "caption": "Images of data set C, two patients of each class."}} tags=["hide-input"]
 with figures.style():
-    fig, ax = plt.subplots(figsize=(11, 2.4), layout="constrained")
+    fig, ax = plt.subplots(figsize=(8, 4.8), layout="constrained")
     parts.draw_classes(ax, found["magsd-c"], page.seed)
     if page.phantom:
         figures.phantom_stamp(fig)

@@ -1,0 +1,78 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+# %% [markdown]
+# # Does attention find the pneumonia?
+#
+# A network learns classes; do its attention maps lie where radiologists drew the lesions?
+# This page covers section 4.4.6 of {cite}`li2021magsd` and its Figure 7.
+#
+# ```{admonition} In short
+# The paper shows examples with an overlap above {glue:text}`claimed` (claim `magsd-P15`).
+# Recorded mean IoU of the thresholded attention: COVID-19, masks {glue:text}`covid`; other pneumonia, boxes {glue:text}`pneumonia`.
+# What it has to beat is the lung itself, with no network at all: {glue:text}`covid_lungs` and {glue:text}`pneumonia_lungs`.
+# ```
+
+# %% tags=["parameters"]
+profile = "smoke"  # "smoke": seconds on a CPU · "laptop": minutes · "paper": a GPU
+data = "phantoms"  # "phantoms": drawn images · or the folder that holds the data sets
+seed = 0
+
+# %% tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+from covidlib import book, figures
+from covidlib.pages import localization as parts
+
+page = book.start(profile, data, seed)
+
+# %% [markdown]
+# ## The maps and the outlines
+#
+# MAG-SD is trained on data set B; the mean of its attention maps is stretched from 7×7 to 224×224 and thresholded, and a rectangle is drawn around what remains.
+# Outlines of ground-glass opacity and consolidation are the radiologists' {cite}`generalblockchain2020`; the paper has boxes for the other pneumonias, here those are the rectangles around the outlines.
+# The outlined images belong to the collection that set B takes its COVID-19 images from: those whose file or patient the network was trained on are left out, which the paper does not say of its own.
+# The paper gives no threshold, so three are shown.
+#
+# ```{literalinclude} ../../covidlib/evaluation/localization.py
+# :pyobject: iou
+# ```
+
+# %%
+method, trained_on = parts.trained(page)
+cached = parts.outlined(trained_on, page.root, page.phantom)
+heat = parts.mean_attention(method, cached)
+found = parts.scores(heat, cached)
+
+# %% mystnb={"figure": {"name": "fig-magsd-localization", "caption": "Mean attention of this run over images that the network was not trained on: the outline of the lesions (coloured), the rectangle around the attention above 0.5 (white), and their overlap."}} tags=["hide-input"]
+with figures.style():
+    fig, axes = plt.subplots(1, 4, figsize=(11, 3.6), layout="constrained")
+    parts.draw(axes, heat, cached)
+    if page.phantom:
+        figures.phantom_stamp(fig)
+
+# %% [markdown]
+# ## Overlap, and two floors
+#
+# The lung mask knows where lungs are and nothing of this patient's lesions; the centre blob knows not even that.
+# Attention that does not beat both has not located pneumonia.
+
+# %% tags=["table", "hide-input"]
+parts.table(found, page.recorded, page.phantom)
+
+# %% tags=["hide-input"]
+for name, value in parts.sentences(found, page.recorded).items():
+    page.glue(name, value)
+
+# %% [markdown]
+# ## Limits, and where to go next
+#
+# This run scores {glue:text}`images` images.
+# A grid of 7×7 cannot follow an outline: a region of whole cells overlaps a small lesion little, however well it is placed.
+# Large rectangles overlap other large rectangles, so the boxes flatter every source, the floors too.
+#
+# How the maps come about is shown on [](ma_net.ipynb); which classes the network confuses, on [](distribution.ipynb).

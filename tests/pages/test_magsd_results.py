@@ -1,0 +1,105 @@
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from covidlib.evaluation.comparisons import corrected_t
+from covidlib.pages import magsd_data, magsd_results
+from covidlib.pages.results import NOT_YET, Results
+from covidlib.plans import plan
+from covidlib.published import paper_value
+
+
+def record(fold, accuracy, tested=52):
+    """A recorded run of one fold, as far as the tests look at it."""
+    predictions = pd.DataFrame({"split": ["test"] * tested + ["val"] * 26})
+    body = {"spec": {"data": {"fold": fold, "folds": 5}}}
+    return SimpleNamespace(
+        body=body, metrics={"accuracy": accuracy, "auc": accuracy}, predictions=predictions
+    )
+
+
+@pytest.fixture
+def nothing(tmp_path):
+    """The rows of Table 7 without any run."""
+    chosen = plan("magsd/augmentation_count", "smoke", phantoms=True)
+    empty = {row.label: [] for row in chosen.rows}
+    return Results(chosen, empty, empty, tmp_path)
+
+
+def test_folds_are_paired_by_number_and_corrected():
+    first = [record(f, a) for f, a in enumerate((0.8, 0.9, 0.7))]
+    second = [record(2, 0.75), record(0, 0.9), record(4, 0.1)]
+    found = magsd_results.fold_test(first, second, "accuracy")
+    # Of 260 images 52 are tested, 26 validated, 182 trained.
+    expected = corrected_t([0.1, 0.05], 182, 52)
+    assert found.n == 2
+    assert found.difference == pytest.approx(0.075)
+    assert (found.low, found.p_value) == pytest.approx((expected.low, expected.p_value))
+
+
+def test_one_fold_is_no_test():
+    one = [record(0, 0.8)]
+    assert magsd_results.fold_test(one, one, "accuracy") == "one fold: no test"
+    assert magsd_results.fold_test(one, [], "accuracy") == NOT_YET
+    assert magsd_results.fold_test(one, [record(1, 0.9)], "accuracy") == NOT_YET
+
+
+def test_a_page_without_records_says_so(nothing):
+    tables = {letter: magsd_results.table(nothing, letter) for letter in "ABC"}
+    told = magsd_results.sentences(nothing, tables)
+    assert (told["rows"], told["recorded_rows"], told["leader"]) == (9, 0, NOT_YET)
+    assert told["cells"] == told["untested"] == 3 * (2 + 4 + 4)
+    tests = magsd_results.fold_tests(nothing, "mix-up, dimming, patching").frame
+    assert set(tests["accuracy"]) == {NOT_YET}
+    assert len(tests) == 6
+
+
+def test_the_paper_s_f1_is_compared_with_the_mean_over_classes(nothing):
+    frame = magsd_results.table(nothing, "A").frame
+    printed = frame.loc[("mix-up", "macro F1"), "paper"]
+    where = {"model": "magsd", "variant": "am", "dataset": "A"}
+    assert printed == paper_value("magsd", 7, "f1", **where)
+    assert frame.loc[("mix-up", "AUC"), "paper"] is None
+    assert "specificity" not in frame.index.get_level_values("metric")
+
+
+def test_leader_has_the_highest_mean(nothing):
+    known = dict(nothing.known)
+    known["A: mix-up"] = [record(0, 0.8), record(1, 0.9)]
+    known["A: mix-up, dimming"] = [record(0, 0.86)]
+    found = Results(nothing.chosen, nothing.done, known, nothing.folder)
+    assert magsd_results.leader(found) == "mix-up, dimming (0.860)"
+    assert magsd_results.leader(found, "B") == NOT_YET
+
+
+def test_rivals_of_the_quick_page_are_rows_of_table_3():
+    rows = plan("magsd/architectures", "smoke", phantoms=True).rows
+    models = {dict(row.cell)["model"] for row in rows}
+    assert set(magsd_results.QUICK) < models
+    assert len(models) == 13
+
+
+def test_parameters_of_every_network():
+    frame = magsd_results.parameters_table().frame
+    assert len(frame) == 12
+    assert frame.loc["VGG16"].item() == "134.3"
+
+
+def test_class_sizes_are_judged_against_the_paper(tmp_path):
+    path = tmp_path / magsd_data.FILE
+    assert magsd_data.read(tmp_path) == {}
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"magsd-a": {"COVID-19": 90, "pneumonia": 100, "total": 190}}))
+    assert magsd_data.read(tmp_path)["magsd-a"]["total"] == 190
+    judged = [magsd_data._verdict(90, told) for told in (90, 89, 91, None)]
+    assert judged == ["reproduced", "below", "above", "not recorded yet"]
+
+
+@pytest.mark.slow
+def test_recorded_sets_are_those_under_the_data_root(real_data, tmp_path):
+    written = magsd_data.read(magsd_data.write(real_data, tmp_path).parents[2])
+    assert written["magsd-a"] == {"pneumonia": 168, "COVID-19": 90, "total": 258}
+    assert np.all([sizes["total"] > 0 for sizes in written.values()])
