@@ -12,7 +12,7 @@ from covidlib.claims.msatl import CLAIMS
 from covidlib.claims.stages import attention_gains, rising
 from covidlib.data_page import PlainTable
 from covidlib.evaluation import Interval, score
-from covidlib.pages.results import NOT_YET, format_effect, gather
+from covidlib.pages.results import NOT_YET, format_effect, gather, nothing
 from covidlib.plans import plan
 from covidlib.published import paper_value
 from covidlib.runs.recorded import recorded
@@ -78,8 +78,20 @@ def _measured(found: Sequence[StageScores] | None) -> Measured | None:
     return Measured({BITS: in_bits, NATS: leep}, (found[0].provenance,))
 
 
-def draw_lines(axes: Sequence[Axes], scores: Sequence[StageScores] | None, title: str) -> None:
-    """Draw Figure 3, a panel per backbone: the paper's lines, or those of measured scores."""
+def draw_lines(
+    axes: Sequence[Axes],
+    scores: Sequence[StageScores] | None,
+    title: str,
+    missing: str = NOT_YET,
+) -> None:
+    """Draw Figure 3, a panel per backbone.
+
+    Args:
+        axes: R-50's and R-101's.
+        scores: measured ones; None draws the paper's.
+        title: whose scores they are.
+        missing: what an empty panel says.
+    """
     found = None if scores is None else by_network(scores)
     for ax, (model, depth) in zip(axes, DEPTHS.items(), strict=True):
         lines = {
@@ -90,8 +102,7 @@ def draw_lines(axes: Sequence[Axes], scores: Sequence[StageScores] | None, title
         if lines:
             figures.steps(ax, lines, list(STAGES.values()), "LEEP, bits")
         else:
-            ax.set_axis_off()
-            ax.text(0.5, 0.5, NOT_YET, ha="center", va="center", color="0.4")
+            nothing(ax, missing)
         ax.set_title(f"{depth}, {title}", pad=42, fontsize=12)
 
 

@@ -75,7 +75,8 @@ with figures.style():
 # %% mystnb={"figure": {"name": "fig-msatl-leep-run", "caption": "The same from the stages of this run."}} tags=["hide-input"]
 with figures.style():
     fig, axes = plt.subplots(1, 2, figsize=(10, 5.2), sharey=True)
-    parts.draw_lines(axes, done, "this run" + (", phantoms" if page.phantom else ""))
+    name = "this run" + (", phantoms" if page.phantom else "")
+    parts.draw_lines(axes, done, name, "not trained in this profile")
 
 # %% [markdown]
 # ## Bounds, chance and relatives
