@@ -20,6 +20,8 @@ BACKBONES = {
 }
 ATTENTIONS = {"none": "", "mask": " (MA)", "cbam": " (CBAM)"}
 VARIANTS = {"none": "baseline", "mask": "ma", "cbam": "cbam"}  # in the published tables
+# What is recorded first: the networks that the paper says most about, last the dearest one.
+RANKS = {"resnet50": 0, "resnet34": 1, "inceptionv3": 2, "vgg16": 3}
 # Inceptionv3 halves its input five times without padding: fewer pixels leave nothing.
 LEAST = {"inceptionv3": 75}
 
@@ -141,7 +143,7 @@ def _classifiers(name: str, models, profile: str, phantoms: bool, seeds: int | N
         )
         published = backbone if attention == "none" else f"{backbone}_{VARIANTS[attention]}"
         cell = (("model", published), ("trial", "average"))
-        rows.append(Row(label(backbone, attention), cell, specs))
+        rows.append(Row(label(backbone, attention), cell, specs, RANKS[backbone]))
     return Plan(name, "manet_table2", tuple(rows))
 
 
@@ -172,6 +174,7 @@ def shortcuts(profile: str, *, phantoms: bool, seeds: int | None = None) -> Plan
                 classifier(profile, phantoms, "resnet50", attention, seed, view)
                 for seed in range(seeds or 1)
             ),
+            rank=0 if view == "lungs" else 1,
         )
         for attention, view in SHORTCUTS
     ]

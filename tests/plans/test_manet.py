@@ -6,6 +6,7 @@ from covidlib.models.cxr_classifiers import PAPER_MODELS
 from covidlib.plans import plan
 from covidlib.plans.manet import SHORTCUTS, SIZES, segmenter
 from covidlib.published import paper_value
+from covidlib.runs.reference import in_order
 
 NAMES = ("segmentation", "resnet50", "classification", "shortcuts")
 
@@ -68,3 +69,13 @@ def test_shortcuts_share_their_trainings_with_the_table():
 def test_seeds_can_be_asked_for():
     assert len(plan("manet/classification", "laptop", phantoms=True, seeds=1).specs) == 10
     assert len(plan("manet/segmentation", "laptop", phantoms=True, seeds=2).specs) == 10
+
+
+def test_three_trials_of_resnet50_and_the_folds_are_recorded_first():
+    ordered = in_order("manet", "laptop", phantoms=False)
+    names = [spec.network.slug.split("-")[0] for spec in ordered]
+    assert names[0] == "resunet" and ordered[0] == segmenter("laptop", phantoms=False)
+    assert sorted(names[:14]) == ["resnet50"] * 9 + ["resunet"] * 5
+    assert names[-6:] == ["vgg16"] * 6
+    views = [spec.data.view for spec in ordered]
+    assert views.index("shape") >= 14 and len(ordered) == 5 + 30 + 6
