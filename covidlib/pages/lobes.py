@@ -92,9 +92,11 @@ def draw_steps(axes: Sequence[Axes], image: Tensor) -> None:
         axes: five of them.
         image: uint8. Shape: (S, S).
     """
-    side, level = image.shape[-1], otsu(image[None])
-    dark = image[None] <= level[:, None, None]
+    side, middle = image.shape[-1], otsu(image[None])
     found = locate(image[None, None])
+    tried = (middle, otsu(image[None], high=middle), otsu(image[None], low=middle), middle)
+    level = tried[int(found.way)]  # of the way that found the lungs
+    dark = image[None] <= level[:, None, None]
     titles = ("slice", f"at most {int(level)}", "boundary map", "lungs and their box", "regions")
     pictures = [image, dark[0], boundary_map(dark)[0], found.lungs[0], image]
     for ax, title, picture in zip(axes, titles, pictures, strict=True):
@@ -108,7 +110,8 @@ def draw_steps(axes: Sequence[Axes], image: Tensor) -> None:
         (location_tuples(found.box, LOBE_BOXES)[0] * side).tolist(), LOBES, PALETTE, strict=False
     ):
         _rectangle(axes[4], x - width / 2, y - height / 2, width, height, colour)
-        axes[4].text(x, y, name, color="white", ha="center", va="center", fontsize=9)
+        look = {"facecolor": colour, "edgecolor": "none", "pad": 1.5}
+        axes[4].text(x, y, name, color="white", ha="center", va="center", fontsize=8, bbox=look)
 
 
 def _rectangle(ax: Axes, x: float, y: float, width: float, height: float, colour) -> None:
