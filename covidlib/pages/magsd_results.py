@@ -248,15 +248,18 @@ def draw_rocs(axes: Sequence[Axes], runs: Results, best: int = 3) -> None:
         own = on(runs, letter)
         done = {label: own.done.get(label, ()) for label in own.labels()}
         source = own.shown or {label: records for label, records in done.items() if records}
-        ax.set_title(f"data set {letter}, {'recorded' if own.shown else 'this run'}")
         if not source:
-            results.nothing(ax)
+            results.nothing(ax).set_title(f"data set {letter}")
             continue
-        areas = {n: np.mean([r.metrics["auc"] for r in records]) for n, records in source.items()}
-        order = sorted(areas, key=areas.__getitem__, reverse=True)
+        ax.set_title(f"data set {letter}, {'recorded' if own.shown else 'this run'}")
+        curves = {
+            name: roc_band([r.predictions for r in records], COVID, resamples=2)
+            for name, records in source.items()
+        }
+        order = sorted(curves, key=lambda name: curves[name]["tpr"].mean(), reverse=True)
         for name in order[best:]:
-            curve = roc_band([r.predictions for r in source[name]], COVID, resamples=2)
-            ax.plot(curve["fpr"], curve["tpr"], color="0.75", linewidth=1, zorder=1)
+            grey = {"color": "0.75", "linewidth": 1, "zorder": 1}
+            ax.plot(curves[name]["fpr"], curves[name]["tpr"], **grey)
         chosen = {
             name.removeprefix(f"{letter}: "): [r.predictions for r in source[name]]
             for name in order[:best]

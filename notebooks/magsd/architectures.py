@@ -82,6 +82,8 @@ with figures.style():
 with figures.style():
     fig, axes = plt.subplots(1, 3, figsize=(14, 7), layout="constrained")
     parts.draw_rocs(axes, runs)
+    if page.phantom and not runs.shown:
+        figures.phantom_stamp(fig)
 
 # %% [markdown]
 # ## Is the difference more than chance?
