@@ -56,7 +56,7 @@ class Sizes:
 # take smaller batches and larger rates instead of more epochs: ours.
 SIZES = {
     "smoke": Sizes(Stage(32, 3, 8, 1e-2), Stage(32, 1, 32, 0.01), folds=1, trials=1),
-    "laptop": Sizes(Stage(128, 50, 8, 1e-3), Stage(96, 15, 32, 0.01), folds=5, trials=3),
+    "laptop": Sizes(Stage(128, 50, 8, 1e-3), Stage(96, 12, 32, 0.01), folds=5, trials=3),
     "paper": Sizes(Stage(512, 50, 64, 2e-4), Stage(512, 200, 64, 0.01), folds=5, trials=3),
 }
 FOLDS = 5
