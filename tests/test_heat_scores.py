@@ -85,3 +85,13 @@ def test_scores_of_real_slices_survive_the_file(scores, tmp_path):
     assert (again.kind, again.grid, again.seed) == (GRAD_CAM, (2, 2), 3)
     with pytest.raises(DataError, match="real slices"):
         heat_scores.write(scores, tmp_path)
+
+
+def test_hulls_have_what_a_threshold_leaves_out_and_nothing_between_the_lungs():
+    lungs = torch.zeros(1, 20, 20, dtype=torch.bool)
+    lungs[:, 4:16, 2:8] = lungs[:, 4:16, 12:18] = True
+    whole = lungs.clone()
+    lungs[:, 8:12, 4:8] = False  # a consolidation at the edge of a lung
+    found = heat_scores.hulls(lungs, torch.tensor([[0.1, 0.2, 0.9, 0.8]]))
+    assert torch.equal(found, whole)
+    assert not heat_scores.hulls(torch.zeros_like(lungs), torch.zeros(1, 4)).any()

@@ -184,6 +184,6 @@ CLAIMS = (
         "msatl-Q18", "The res5 attention map has more of its heat inside the lungs than Grad-CAM",
         heat_in_lungs, measure="share of heat", necessary=True,
         note="No lesion of COVID19-CT is drawn, so whether infected regions are marked cannot be "
-        "tested. Lungs are found by a threshold.",
+        "tested. Lungs are hulls of what a threshold finds.",
     ),
 )  # fmt: skip

@@ -19,7 +19,7 @@ from covidlib.heat_scores.scoring import (
     score_maps,
     score_pair,
 )
-from covidlib.heat_scores.slices import SIZE, Slices, positive_slices
+from covidlib.heat_scores.slices import SIZE, Slices, hulls, positive_slices
 
 __all__ = [
     "ATTENTION",
@@ -31,6 +31,7 @@ __all__ = [
     "SIZE",
     "HeatScores",
     "Slices",
+    "hulls",
     "maps_of",
     "networks",
     "positive_slices",

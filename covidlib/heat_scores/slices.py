@@ -27,7 +27,8 @@ class Slices:
     Args:
         samples: their names. Length: N.
         inputs: as a network takes them. Shape: (N, 3, S, S).
-        lungs: drawn on phantoms, found by a threshold on real slices. Shape: (N, S, S), bool.
+        lungs: drawn on phantoms, hulls of what a threshold finds on real slices; bool.
+            Shape: (N, S, S).
         dice: how well the threshold finds the drawn lungs; NaN on real slices. Shape: (N,).
         left_out: positive slices on which the threshold finds no lungs.
         label: number of the positive class.
@@ -71,8 +72,8 @@ def positive_slices(
 ) -> Slices:
     """Return the positive slices of a split at a size, in the order of the table.
 
-    Lungs of real slices are those that the Generator of msatl sec. 5.3 locates by thresholds;
-    slices on which it gives up are left out and counted.
+    Lungs of real slices are the hulls of those that the Generator of msatl sec. 5.3 locates by
+    thresholds; slices on which it gives up are left out and counted.
 
     Args:
         data: the target's settings; the last class is positive.
@@ -94,7 +95,7 @@ def positive_slices(
     (batch,) = found.on(torch.device("cpu")).iterate([rows])
     located = locate(batch.image[:, :1])
     seen = located.way != WHOLE
-    lungs = located.lungs[:, None]
+    lungs = hulls(located.lungs, located.box)[:, None]
     dice = np.full(len(rows), np.nan)
     if phantom:
         seen = torch.ones_like(seen)
@@ -113,6 +114,28 @@ def positive_slices(
         fingerprint=found.dataset.fingerprint,
         phantom=phantom,
     )
+
+
+def hulls(lungs: Tensor, boxes: Tensor) -> Tensor:
+    """Return the convex hull of each lung, a side of the box's middle line each.
+
+    A threshold leaves out what is light, consolidations first: the very regions that a map should
+    mark. The hull has them in, at the price of some tissue beside the lung.
+
+    Args:
+        lungs: Shape: (N, S, S), bool.
+        boxes: left, top, right, bottom as shares of the side. Shape: (N, 4).
+    """
+    from skimage.morphology import convex_hull_image
+
+    found = torch.zeros_like(lungs)
+    middles = (boxes[:, 0::2].mean(1) * lungs.shape[2]).round().long().tolist()
+    for number, middle in enumerate(middles):
+        for side in (slice(None, middle), slice(middle, None)):
+            half = lungs[number, :, side]
+            if half.any():
+                found[number, :, side] = torch.from_numpy(convex_hull_image(half.numpy()))
+    return found
 
 
 def _dice(one: Tensor, two: Tensor) -> np.ndarray:
