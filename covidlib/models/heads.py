@@ -9,7 +9,7 @@ def in_float32(classifier: nn.Module, features: Tensor) -> Tensor:
 
     Needed where there are tens of thousands of them: bfloat16 keeps three digits of each product,
     and oneDNN's bfloat16 product of 65,536 features with few rows divides by zero, which ends the
-    process (torch 2.13 on a CPU with AMX; 24 rows, two classes).
+    process (torch 2.13 on a CPU with AMX; about 16 rows, two classes).
 
     Args:
         classifier: takes the features; its weights are float32.

@@ -69,5 +69,5 @@ for name, value in parts.sentences(ledgers).items():
 #
 # *Inconclusive* is the honest verdict of a small experiment: it says that this test could not have told.
 # *Not supported* speaks about these images, sizes and budgets.
-# One metric decides each experiment, named before the runs were made; the pages of the papers show the others.
+# One metric decides each experiment, fixed before any run with transfer was recorded (the runs without transfer of msatl were there already); the pages of the papers show the others.
 # What the printed numbers themselves allow is in [the audit](audit.ipynb).
