@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from covidlib.claims import manet, msatl
+from covidlib.claims import magsd, manet, msatl
 from covidlib.claims.claim import (
     INCONCLUSIVE,
     NO_EXPERIMENT,
@@ -22,7 +22,11 @@ from covidlib.claims.claim import (
 )
 from covidlib.published import PAPERS
 
-EXPERIMENTS: dict[str, tuple[Claim, ...]] = {"msatl": msatl.CLAIMS, "manet": manet.CLAIMS}
+EXPERIMENTS: dict[str, tuple[Claim, ...]] = {
+    "msatl": msatl.CLAIMS,
+    "magsd": magsd.CLAIMS,
+    "manet": manet.CLAIMS,
+}
 
 
 def ledgers(results: Path) -> dict[str, pd.DataFrame]:

@@ -38,11 +38,10 @@ class Contrast:
     def __call__(self, results: Path) -> Effect | str:
         """Return the effect from the first profile that has a unit's runs, or a reason."""
         for profile in PROFILES:
-            known = [
-                row for name in self.plans if name in PLANS for row in _rows(name, profile, results)
-            ]
+            plans = [name for name in self.plans if name in PLANS]
+            known = [row for name in plans for row in cells_of(name, profile, results)]
             whole = [
-                [(weight, _runs(cell, known)) for weight, cell in terms] for terms in self.units
+                [(weight, runs_of(cell, known)) for weight, cell in terms] for terms in self.units
             ]
             whole = [terms for terms in whole if all(runs for _, runs in terms)]
             if whole:
@@ -111,14 +110,15 @@ def _table(name: str) -> str:
 
 
 @lru_cache
-def _rows(name: str, profile: str, results: Path) -> list[tuple[dict[str, str], list[Record]]]:
+def cells_of(name: str, profile: str, results: Path) -> list[tuple[dict[str, str], list[Record]]]:
     """Return the cells of a plan's rows with their recorded runs. Records keep their tables."""
     chosen = plan(name, profile, phantoms=False)
     found = rows(chosen, results)
     return [(dict(row.cell) | {"label": row.label}, found[row.label]) for row in chosen.rows]
 
 
-def _runs(cell: Cell, known: Sequence[tuple[dict[str, str], list[Record]]]) -> list[Record]:
+def runs_of(cell: Cell, known: Sequence[tuple[dict[str, str], list[Record]]]) -> list[Record]:
+    """Return the recorded runs of the first row that fits a cell; see ``cells_of``."""
     for columns, records in known:
         if records and cell.items() <= columns.items():
             return records

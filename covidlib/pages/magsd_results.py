@@ -17,6 +17,7 @@ from covidlib.pages import results
 from covidlib.pages.results import NOT_YET, Results
 from covidlib.plans.magsd import PROPOSED, RIVALS, SETS
 from covidlib.published import PaperValue, paper_value
+from covidlib.runs.folds import fold_of, image_counts
 from covidlib.runs.record import Record
 from covidlib.tables import ComparisonTable, Row, comparison_table, verdict_counts
 
@@ -30,7 +31,6 @@ METRICS = {
 PRINTED = {"f1_macro": "f1"}
 TESTED = {"accuracy": "accuracy", "auc": "AUC"}
 COVID = "COVID-19"
-VALIDATED = 0.1  # share of all images that a fold keeps for validation
 NOTE = (
     "Shares in [0, 1]. Recorded: mean over folds with a 95% interval over patients and folds; "
     "n: folds. Paper: mean over five folds and its ±."
@@ -103,11 +103,6 @@ def draw_forests(axes: Sequence[Axes], tables: Mapping[str, ComparisonTable]) ->
         ax.set_xlim(min(0.5, ax.get_xlim()[0]), 1.01)  # or the paper's own rows fill the panel
 
 
-def fold_of(record: Record) -> int:
-    """Return the number of the fold that a run was tested on."""
-    return int(record.body["spec"]["data"]["fold"])
-
-
 def fold_test(first: Sequence[Record], second: Sequence[Record], metric: str) -> Comparison | str:
     """Test second minus first over the folds that both have (Nadeau and Bengio 2003).
 
@@ -123,11 +118,7 @@ def fold_test(first: Sequence[Record], second: Sequence[Record], metric: str) ->
     if len(both) < 2:
         return NOT_YET if not both else "one fold: no test"
     gaps = [two[fold].metrics[metric] - one[fold].metrics[metric] for fold in both]
-    test = np.mean([(one[fold].predictions["split"] == "test").sum() for fold in both])
-    folds = int(one[both[0]].body["spec"]["data"]["folds"])
-    # Train, validation and test are all images; only the last two are in the record.
-    train = test * (folds * (1 - VALIDATED) - 1)
-    return corrected_t(gaps, max(1, round(train)), max(1, round(test)))
+    return corrected_t(gaps, *image_counts([one[fold] for fold in both]))
 
 
 def fold_tests(runs: Results, reference: str) -> PlainTable:

@@ -1,0 +1,296 @@
+"""Experiments on the folds of a cross-validation (magsd): fold k against fold k."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special, stats
+
+from covidlib.claims.experiments import Cell, Unit, cells_of, runs_of
+from covidlib.errors import DataError
+from covidlib.evaluation import confusion
+from covidlib.evaluation.comparisons import corrected_t
+from covidlib.evaluation.contrasts import POWER, Effect, paired, weakest
+from covidlib.plans import plan
+from covidlib.published import PaperValue, paper_value
+from covidlib.runs.folds import fold_of, image_counts
+from covidlib.runs.record import Record
+from covidlib.runs.recorded import PROFILES
+
+NOT_RECORDED = "its runs are not recorded yet"
+Experiment = Callable[[Path], Effect | str]
+
+
+class Fold(NamedTuple):
+    """What one fold gave, and the runs behind it."""
+
+    value: float
+    records: Sequence[Record]
+
+
+Number = Callable[[Sequence[Record]], float]  # of the runs of several rows on one fold
+Asked = Sequence[tuple[Sequence[Cell], Number]]  # of every unit: which rows, and what of them
+
+
+def measured(name: str, units: Asked, results: Path) -> Effect | str:
+    """Return the mean over units of a number per fold, or why there is none.
+
+    Units without two folds are left out. Over the others the number is averaged fold by fold, so
+    that images that several data sets share are no evidence twice; the test is the corrected t
+    test (Nadeau and Bengio 2003).
+
+    Args:
+        name: of the plan.
+        units: data sets, say.
+        results: the folder ``book/results``.
+    """
+    most = 0
+    for profile in PROFILES:
+        known = cells_of(name, profile, results)
+        found = [_folds([runs_of(cell, known) for cell in cells], of) for cells, of in units]
+        most = max(most, *map(len, found))
+        if whole := [folds for folds in found if len(folds) > 1]:
+            return _effect(whole)
+    return "one fold is recorded: no test" if most else NOT_RECORDED
+
+
+def _folds(rows: Sequence[Sequence[Record]], number: Number) -> dict[int, Fold]:
+    """Return a number for every fold that all rows have."""
+    sides = [{fold_of(record): record for record in records} for records in rows]
+    shared = sorted(set.intersection(*map(set, sides)))
+    runs = {fold: [side[fold] for side in sides] for fold in shared}
+    return {fold: Fold(number(records), records) for fold, records in runs.items()}
+
+
+def _effect(units: Sequence[Mapping[int, Fold]]) -> Effect | str:
+    shared = sorted(set.intersection(*map(set, units)))
+    if len(shared) < 2:
+        return "its data sets have no two folds in common: no test"
+    gaps = np.array([[unit[fold].value for unit in units] for fold in shared])  # (folds, units)
+    means = gaps.mean(axis=1).round(12)  # equal shares of few images differ in their last bits
+    counts = image_counts([units[0][fold].records[0] for fold in shared])  # as shares: of any unit
+    found = corrected_t(means, *counts)
+    if np.isnan(found.p_value):
+        return found.reason or "its number is undefined in a fold"
+    freedom = len(shared) - 1
+    error = (found.high - found.low) / 2 / stats.t.ppf(0.975, freedom)
+    return Effect(
+        value=found.difference,
+        low=found.low,
+        high=found.high,
+        p_value=found.p_value,
+        smallest=float((stats.t.ppf(0.975, freedom) + stats.t.ppf(POWER, freedom)) * error),
+        units=len(units),
+        runs=len(shared) * len(units),
+        images=_images(record for u in units for fold in shared for record in u[fold].records),
+        each=tuple(float(value) for value in gaps.mean(axis=0)),
+    )
+
+
+def _images(records) -> int:
+    return len({sample for record in records for sample in record.test["sample"]})
+
+
+def _printed(name: str, metric: str, cell: Cell) -> PaperValue | None:
+    number = int(plan(name, "smoke", phantoms=True).table.split("_table")[1])
+    try:
+        return paper_value("magsd", number, metric, **cell)
+    except DataError:  # AUCs are drawn, not printed; so are no rows of ours
+        return None
+
+
+@dataclass(frozen=True)
+class FoldContrast:
+    """The mean over units of a weighted sum of rows; see ``measured``.
+
+    Args:
+        plan: where the rows are.
+        units: one per data set, say; weights and cells.
+        metric: a name in the records.
+        margin: added to the effect.
+    """
+
+    plan: str
+    units: tuple[Unit, ...]
+    metric: str = "accuracy"
+    margin: float = 0.0
+
+    def __call__(self, results: Path) -> Effect | str:
+        """Return the effect from the first profile that has a unit's runs, or a reason."""
+        asked = [
+            ([cell for _, cell in terms], partial(self._sum, [weight for weight, _ in terms]))
+            for terms in self.units
+        ]
+        return measured(self.plan, asked, results)
+
+    def _sum(self, weights: Sequence[float], records: Sequence[Record]) -> float:
+        values = [record.metrics[self.metric] for record in records]
+        return self.margin + float(np.dot(weights, values))
+
+    @property
+    def printed(self) -> float | None:
+        """The same mean in the paper's own numbers; None where a cell is not printed."""
+        sums = []
+        for terms in self.units:
+            values = [(weight, _printed(self.plan, self.metric, cell)) for weight, cell in terms]
+            if any(value is None for _, value in values):
+                return None
+            sums.append(self.margin + sum(weight * value.value for weight, value in values))
+        return sum(sums) / len(sums)
+
+
+@dataclass(frozen=True)
+class FoldNumber:
+    """A number of several rows on one data set; see ``measured``."""
+
+    plan: str
+    cells: tuple[Cell, ...]
+    number: Number
+    printed: None = None
+
+    def __call__(self, results: Path) -> Effect | str:
+        """Return the effect, or a reason."""
+        return measured(self.plan, [(self.cells, self.number)], results)
+
+
+def ahead_of_third(records: Sequence[Record]) -> float:
+    """Return by how much the first run's AUC exceeds the third highest of the others."""
+    own, *others = (record.metrics["auc"] for record in records)
+    return own - sorted(others)[-3]
+
+
+def hardest_pair(pair: tuple[str, str], records: Sequence[Record]) -> float:
+    """Return how much more often two classes are confused than the next pair.
+
+    Often: images of either class that are taken for the other, as a share of both classes' images.
+    """
+    counts = confusion(records[0].predictions)
+    names, table = list(counts.index), counts.to_numpy()
+    shares = {
+        frozenset((names[i], names[j])): (table[i, j] + table[j, i]) / table[[i, j]].sum()
+        for i in range(len(names))
+        for j in range(i)
+    }
+    own = shares.pop(frozenset(pair))
+    return float(own - max(shares.values()))
+
+
+@dataclass(frozen=True)
+class Spread:
+    """By how much more accuracy varies over folds in one row than in another.
+
+    The effect is the logarithm of the ratio of standard deviations, the mean over data sets. The
+    logarithm of a variance over n normal values has a variance of its own, ψ′((n-1)/2), whatever
+    the folds have in common. Both rows see the same folds, which makes the test a cautious one.
+
+    Args:
+        plan: where the rows are.
+        units: cells of the row that should vary more, and of the other, per data set.
+    """
+
+    plan: str
+    units: tuple[tuple[Cell, Cell], ...]
+
+    def __call__(self, results: Path) -> Effect | str:
+        """Return the effect from the first profile that has three folds of a unit, or a reason."""
+        for profile in PROFILES:
+            known = cells_of(self.plan, profile, results)
+            found = [
+                _folds([runs_of(cell, known) for cell in cells], lambda records: 0.0)
+                for cells in self.units
+            ]
+            if whole := [folds for folds in found if len(folds) > 2]:
+                return self._effect(whole)
+        return NOT_RECORDED
+
+    def _effect(self, units: Sequence[Mapping[int, Fold]]) -> Effect | str:
+        logs, variances = [], []
+        for folds in units:
+            accuracies = [[r.metrics["accuracy"] for r in fold.records] for fold in folds.values()]
+            more, less = np.std(accuracies, axis=0, ddof=1)
+            if min(more, less) == 0:
+                return "the accuracy is the same in all folds"
+            logs.append(float(np.log(more / less)))
+            # Half a log of a variance, on each of two sides.
+            variances.append(2 * float(special.polygamma(1, (len(folds) - 1) / 2)) / 4)
+        value, error = float(np.mean(logs)), float(np.sqrt(sum(variances))) / len(units)
+        half = float(stats.norm.ppf(0.975)) * error
+        runs = [record for u in units for fold in u.values() for record in fold.records]
+        return Effect(
+            value=value,
+            low=value - half,
+            high=value + half,
+            p_value=float(2 * stats.norm.sf(abs(value) / error)),
+            smallest=half + float(stats.norm.ppf(POWER)) * error,
+            units=len(units),
+            runs=sum(map(len, units)),
+            images=_images(runs),
+            each=tuple(logs),
+        )
+
+    @property
+    def printed(self) -> float:
+        """The same in the standard deviations that the paper prints."""
+        logs = []
+        for cells in self.units:
+            more, less = (_printed(self.plan, "accuracy", cell).std for cell in cells)
+            logs.append(np.log(more / less))
+        return float(np.mean(logs))
+
+
+@dataclass(frozen=True)
+class Each:
+    """Several experiments that must all agree: the one that agrees least speaks for them.
+
+    For "all of them hold" the larger p value needs no correction (Berger 1982); for "one of them
+    fails" it is multiplied by their number. While some are not recorded the others can speak
+    against the claim, not for it.
+    """
+
+    parts: tuple[FoldContrast | FoldNumber, ...]
+
+    def __call__(self, results: Path) -> Effect | str:
+        """Return the weakest effect, or a reason."""
+        found = [part(results) for part in self.parts]
+        effects = [one for one in found if isinstance(one, Effect)]
+        if not effects:
+            return found[0]
+        one = weakest(effects)
+        if one.value <= 0:
+            return replace(one, p_value=min(1.0, one.p_value * len(effects)))
+        if len(effects) < len(found):
+            return (
+                f"{len(effects)} of the {len(found)} comparisons that must hold are recorded; "
+                f"the weakest gives {one.value:+.3f} [{one.low:+.3f}, {one.high:+.3f}]"
+            )
+        return one
+
+    @property
+    def printed(self) -> float | None:
+        """The smallest effect in the paper's own numbers."""
+        values = [part.printed for part in self.parts]
+        return None if None in values else min(values)
+
+
+def located(results: Path) -> Effect | str:
+    """Return how much better attention overlaps outlines than a blob in the centre does.
+
+    Outlines for COVID-19, boxes for other pneumonia, as in magsd sec. 4.4.6; the weaker speaks.
+    """
+    from covidlib.pages.localization import CLASSES, SOURCES, THRESHOLDS, recorded
+
+    table = recorded(results)
+    if table is None:
+        return "its overlaps are not recorded yet"
+    middle, effects = THRESHOLDS[len(THRESHOLDS) // 2], []
+    for label, measure in zip(CLASSES, ("mask", "box"), strict=True):
+        own = table[(table["label"] == label) & (table["threshold"] == middle)]
+        sides = own.pivot(index="sample", columns="source", values=measure)
+        if sides.empty:
+            return f"no image of {label} has an outline"
+        gain = sides[SOURCES[0]] - sides[SOURCES[2]]
+        effects.append(paired([gain.to_numpy(float)]))
+    return weakest(effects)

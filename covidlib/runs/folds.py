@@ -1,0 +1,28 @@
+"""What runs of one fold of a cross-validation have to say about it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from covidlib.runs.record import Record
+
+VALIDATED = 0.1  # share of all images that a fold keeps for validation
+
+
+def fold_of(record: Record) -> int:
+    """Return the number of the fold that a run was tested on."""
+    return int(record.body["spec"]["data"]["fold"])
+
+
+def image_counts(records: Sequence[Record]) -> tuple[int, int]:
+    """Return how many images a fold trains and tests on, the mean over runs, 1 at least.
+
+    Training images are not in a record: they are all images less those tested and validated.
+
+    Args:
+        records: runs of different folds of one cross-validation.
+    """
+    test = np.mean([(record.predictions["split"] == "test").sum() for record in records])
+    folds = int(records[0].body["spec"]["data"]["folds"])
+    train = test * (folds * (1 - VALIDATED) - 1)
+    return max(1, round(train)), max(1, round(test))

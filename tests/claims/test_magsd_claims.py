@@ -1,0 +1,257 @@
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic_predictions import predictions
+
+from covidlib.claims import NOT_SUPPORTED, NOT_TESTABLE, SUPPORTED, ledger, magsd
+from covidlib.claims.magsd_experiments import (
+    Each,
+    FoldContrast,
+    Spread,
+    ahead_of_third,
+    hardest_pair,
+)
+from covidlib.evaluation.comparisons import corrected_t
+from covidlib.evaluation.contrasts import Effect
+from covidlib.plans import plan
+from covidlib.published import claims
+from covidlib.runs.folds import image_counts
+from covidlib.runs.record import PREDICTIONS, RECORD
+from covidlib.runs.spec import described
+
+BY_ID = {claim.id[-2:]: claim for claim in magsd.CLAIMS}
+C = ("normal", "viral pneumonia", "bacterial pneumonia", "COVID-19")
+
+
+def keep(results: Path, spec, metrics: dict[str, float], tested: int) -> None:
+    """Write a recorded run that never was."""
+    folder = results / "magsd" / spec.key
+    if folder.exists():
+        return
+    folder.mkdir(parents=True)
+    provenance = {"phantom": False, "profile": "laptop", "seconds": 1.0}
+    body = {"key": spec.key, "spec": described(spec), "metrics": metrics, "provenance": provenance}
+    (folder / RECORD).write_text(json.dumps(body))
+    predictions(tested, C, skill=2.0).to_parquet(folder / PREDICTIONS)
+
+
+def world(results: Path, name: str, accuracy, sets="ABC", folds=5, tested=20) -> Path:
+    """Record every fold of a plan; ``accuracy`` from cell and fold."""
+    for row in plan(f"magsd/{name}", "laptop", phantoms=False).rows:
+        cell = dict(row.cell)
+        if cell["dataset"] in sets:
+            for spec in row.specs[:folds]:
+                value = accuracy(cell, spec.data.fold)
+                metrics = dict.fromkeys(("accuracy", "auc", "sensitivity", "specificity"), value)
+                keep(results, spec, metrics, tested)
+    return results
+
+
+def clahe(gains: dict[str, float]):
+    """Return accuracies in which CLAHE adds something to each set, a little more per fold."""
+
+    def accuracy(cell, fold):
+        own = gains[cell["dataset"]] + 0.002 * fold if cell["variant"] == "clahe" else 0.0
+        return 0.8 + 0.01 * fold + own
+
+    return accuracy
+
+
+def test_every_claim_of_the_paper_has_an_entry():
+    listed = claims("magsd")["id"]
+    assert [claim.id for claim in magsd.CLAIMS] == [name for name in listed if "-Q" in name]
+    assert len(BY_ID) == 29
+
+
+def test_the_paper_s_own_effects():
+    assert BY_ID["01"].printed == pytest.approx((0.51 + 0.56 + 0.41) / 300, abs=0.01)
+    assert BY_ID["04"].printed == pytest.approx(0.9585 - _printed_plain_specificity())
+    assert BY_ID["11"].printed == pytest.approx(0.9694 - 0.9556)  # on A, the smallest of three
+    ratios = np.log([1.14 / 1.10, 1.58 / 1.27, 1.20 / 1.55])
+    assert BY_ID["12"].printed == pytest.approx(ratios.mean())
+    assert BY_ID["13"].printed == pytest.approx((0.0240 + 0.0165) / 2 - 0.0138)
+    assert BY_ID["24"].printed == pytest.approx(0.0585)
+    assert BY_ID["02"].printed is BY_ID["18"].printed is BY_ID["25"].printed is None
+
+
+def _printed_plain_specificity() -> float:
+    from covidlib.published import paper_value
+
+    return paper_value("magsd", 3, "specificity", model="magsd_0aug", dataset="B").value
+
+
+def test_without_records_nothing_is_claimed(tmp_path):
+    table = ledger("magsd", magsd.CLAIMS, tmp_path)
+    assert set(table["verdict"]) == {NOT_TESTABLE}
+    assert table["reason"].str.len().min() > 10
+    told = table["reason"].str.contains("not recorded yet")
+    assert told.sum() == 25  # the other four are not computed from runs
+
+
+def test_folds_are_averaged_over_sets_and_tested_as_by_hand(tmp_path):
+    world(tmp_path, "preprocessing", clahe({"A": 0.03, "B": 0.01, "C": 0.05}))
+    found = magsd._mean("preprocessing", "clahe", "no_clahe")(tmp_path)
+    gaps = 0.03 + 0.002 * np.arange(5)
+    by_hand = corrected_t(gaps, train=70, test=20)
+    assert (found.value, found.low) == pytest.approx((by_hand.difference, by_hand.low))
+    assert found.p_value == pytest.approx(by_hand.p_value)
+    assert found.each == pytest.approx((0.034, 0.014, 0.054))
+    assert (found.units, found.runs, found.images) == (3, 15, 20)
+
+
+def test_larger_sets_gain_more_is_a_difference_of_differences(tmp_path):
+    def accuracy(cell, fold):
+        gain = {"A": 0.01, "B": 0.02 + 0.001 * fold, "C": 0.05}[cell["dataset"]]
+        return 0.8 + gain * (cell["variant"] == "clahe")
+
+    world(tmp_path, "preprocessing", accuracy)
+    found = BY_ID["13"].experiment(tmp_path)
+    assert found.value == pytest.approx((0.022 + 0.05) / 2 - 0.01)
+    assert (found.units, found.runs) == (1, 5)
+
+
+def test_equal_folds_are_no_evidence(tmp_path):
+    found = world(
+        tmp_path,
+        "preprocessing",
+        lambda cell, fold: (fold + 3 * (cell["variant"] == "clahe")) / 52,
+    )
+    experiment = magsd._mean("preprocessing", "clahe", "no_clahe")
+    assert experiment(found) == "the folds do not vary"
+
+
+def test_the_smallest_effect_is_found_in_four_of_five_cases(tmp_path):
+    world(tmp_path, "preprocessing", clahe({"A": 0.0, "B": 0.0, "C": 0.0}))
+    found = magsd._mean("preprocessing", "clahe", "no_clahe")(tmp_path)
+    error = (found.high - found.low) / 2 / 2.7764
+    assert found.smallest == pytest.approx((2.7764 + 0.9410) * error, rel=1e-3)
+
+
+def test_a_world_in_which_clahe_helps_everywhere_supports_it(tmp_path):
+    world(tmp_path, "preprocessing", clahe({"A": 0.05, "B": 0.06, "C": 0.07}))
+    table = ledger("magsd", magsd.CLAIMS, tmp_path)
+    assert table.loc["magsd-Q11", "verdict"] == SUPPORTED
+    assert table.loc["magsd-Q11", "effect"].value == pytest.approx(0.054)  # A is the weakest
+    assert table.loc["magsd-Q16", "verdict"] == NOT_TESTABLE
+
+
+def test_one_set_that_contradicts_is_enough(tmp_path):
+    world(tmp_path, "preprocessing", clahe({"A": 0.05, "B": -0.2, "C": 0.07}))
+    table = ledger("magsd", magsd.CLAIMS, tmp_path)
+    assert table.loc["magsd-Q11", "verdict"] == NOT_SUPPORTED
+    alone = BY_ID["11"].experiment.parts[1](tmp_path)
+    assert BY_ID["11"].experiment(tmp_path).p_value == pytest.approx(3 * alone.p_value)
+
+
+def test_some_sets_alone_never_support_a_claim_about_all(tmp_path):
+    world(tmp_path, "preprocessing", clahe({"A": 0.05}), sets="A")
+    reason = BY_ID["11"].experiment(tmp_path)
+    assert reason.startswith("1 of the 3 comparisons") and "+0.054" in reason
+    against = world(tmp_path / "other", "preprocessing", clahe({"A": -0.05}), sets="A")
+    assert isinstance(BY_ID["11"].experiment(against), Effect)
+    assert BY_ID["13"].experiment(tmp_path) == "its runs are not recorded yet"
+
+
+def test_one_fold_is_no_test(tmp_path):
+    world(tmp_path, "preprocessing", clahe({"A": 0.05}), sets="A", folds=1)
+    assert "one fold" in magsd._mean("preprocessing", "clahe", "no_clahe")(tmp_path)
+    assert "one fold" in Each((magsd._mean("preprocessing", "clahe", "no_clahe"),))(tmp_path)
+
+
+def test_spreads_are_compared_on_a_log_scale(tmp_path):
+    def accuracy(cell, fold):
+        wide = 3.0 if cell["variant"] == "no_clahe" else 1.0
+        return 0.8 + wide * 0.01 * (fold - 2)
+
+    world(tmp_path, "preprocessing", accuracy)
+    found = BY_ID["12"].experiment(tmp_path)
+    assert found.value == pytest.approx(np.log(3))
+    error = np.sqrt((np.pi**2 / 6 - 1) / 2 / 3)  # ψ′(2) = π²/6 - 1; two halves, three sets
+    assert found.high - found.value == pytest.approx(1.959964 * error)
+    assert (found.units, found.runs) == (3, 15)
+    same = world(tmp_path / "flat", "preprocessing", lambda cell, fold: 0.8)
+    assert "same in all folds" in BY_ID["12"].experiment(same)
+
+
+def test_the_interval_of_spreads_covers_nothing_in_19_of_20_cases():
+    rng, inside = np.random.default_rng(0), 0
+    for _ in range(400):
+        draws = rng.normal(size=(3, 5, 2))
+        units = [
+            {
+                k: SimpleNamespace(
+                    records=[
+                        SimpleNamespace(metrics={"accuracy": v}, test={"sample": ()}) for v in pair
+                    ]
+                )
+                for k, pair in enumerate(one)
+            }
+            for one in draws
+        ]
+        found = Spread("", ())._effect(units)
+        inside += found.low < 0 < found.high
+    assert 0.92 < inside / 400 < 0.98
+
+
+def test_third_highest_of_the_others():
+    runs = [SimpleNamespace(metrics={"auc": v}) for v in (0.9, 0.95, 0.94, 0.88, 0.5)]
+    assert ahead_of_third(runs) == pytest.approx(0.02)
+
+
+def test_the_hardest_pair_is_compared_with_the_next():
+    table = predictions(40, C, skill=30.0)
+    columns = [f"p_{name}" for name in C]
+    viral = table.index[table["label"] == C[1]]
+    normal = table.index[table["label"] == C[0]]
+    for rows, name in ((viral[:4], C[2]), (normal[:1], C[3])):
+        table.loc[rows, columns] = 0.0
+        table.loc[rows, f"p_{name}"] = 1.0
+    found = hardest_pair(magsd.PNEUMONIAS, [SimpleNamespace(predictions=table)])
+    assert found == pytest.approx(4 / 20 - 1 / 20)
+
+
+def test_accuracies_themselves_are_compared_with_nearly_all(tmp_path):
+    world(tmp_path, "architectures", lambda cell, fold: 0.95 + 0.002 * fold, "AB", folds=3)
+    found = BY_ID["24"].experiment(tmp_path)
+    assert found.value == pytest.approx(0.052)
+    top = BY_ID["02"].experiment(tmp_path)
+    assert top.value == pytest.approx(0)  # equal AUCs: nobody is ahead
+    assert isinstance(BY_ID["10"].experiment(tmp_path), Effect)
+
+
+def test_attention_is_compared_with_a_blob_image_by_image(tmp_path):
+    from covidlib.pages.localization import CLASSES, FILE, SOURCES
+
+    lines = [
+        {"sample": f"{label}{k}", "label": label, "source": source, "threshold": t, "mask": m,
+         "box": m + extra}
+        for label, extra in zip(CLASSES, (0.0, 0.1), strict=True)
+        for k in range(6)
+        for source, m in ((SOURCES[0], 0.3 + extra), (SOURCES[2], 0.2))
+        for t in (0.3, 0.5)
+    ]  # fmt: skip
+    (tmp_path / FILE).parent.mkdir(parents=True)
+    pd.DataFrame(lines).to_csv(tmp_path / FILE, index=False)
+    found = BY_ID["22"].experiment(tmp_path)
+    assert found.value == pytest.approx(0.1) and found.runs == 1  # COVID-19 is the weaker
+
+
+def test_folds_of_unequal_size():
+    table = pd.DataFrame({"split": ["test"] * 52 + ["val"] * 26})
+    runs = [SimpleNamespace(body={"spec": {"data": {"folds": 5}}}, predictions=table)]
+    assert image_counts(runs) == (182, 52)
+
+
+def test_rows_of_the_paper_are_rows_of_the_plans():
+    for claim in magsd.CLAIMS:
+        parts = getattr(claim.experiment, "parts", (claim.experiment,))
+        for part in parts:
+            if not isinstance(part, FoldContrast):
+                continue
+            rows = [dict(r.cell) for r in plan(part.plan, "smoke", phantoms=True).rows]
+            for _, cell in (term for unit in part.units for term in unit):
+                assert sum(cell.items() <= row.items() for row in rows) == 1, (claim.id, cell)
