@@ -30,7 +30,7 @@ page = book.start(profile, data, seed)
 # ## How a verdict is found
 #
 # An experiment reads recorded runs on real images, whatever this page was made from.
-# It gives an effect with its interval, drawing patients, runs and networks anew; a p value, corrected by Holm over the claims of the paper that can be tested; and the effect that it would find in four of five cases.
+# It gives an effect with its interval, drawing patients, runs and networks anew; where the runs are folds of a cross-validation (magsd), fold is compared with fold, by the $t$ test corrected for overlapping training sets (Nadeau and Bengio 2003). It also gives a p value, corrected by Holm over the claims of the paper that can be tested; and the effect that it would find in four of five cases.
 #
 # ```{literalinclude} ../../covidlib/claims/claim.py
 # :pyobject: judge
@@ -50,6 +50,9 @@ parts.table(ledgers["msatl"])
 
 # %% [markdown]
 # ## Multiscale attention guided network (magsd)
+#
+# Units are the data sets A, B and C here, so the column *networks, runs* counts data sets.
+# A claim about all of them needs all of them: while one is not recorded, the others can only contradict it.
 
 # %% tags=["table", "hide-input"]
 parts.table(ledgers["magsd"])
@@ -69,5 +72,5 @@ for name, value in parts.sentences(ledgers).items():
 #
 # *Inconclusive* is the honest verdict of a small experiment: it says that this test could not have told.
 # *Not supported* speaks about these images, sizes and budgets.
-# One metric decides each experiment, fixed before any run with transfer was recorded (the runs without transfer of msatl were there already); the pages of the papers show the others.
+# One metric decides each experiment, fixed before any run with transfer was recorded (the runs without transfer of msatl were there already), for magsd before any of its runs; the pages of the papers show the others.
 # What the printed numbers themselves allow is in [the audit](audit.ipynb).
