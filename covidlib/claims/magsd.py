@@ -14,11 +14,10 @@ from covidlib.claims.magsd_experiments import (
     Experiment,
     FoldContrast,
     FoldNumber,
-    Spread,
     ahead_of_third,
     hardest_pair,
-    located,
 )
+from covidlib.claims.magsd_measures import Spread, located
 from covidlib.plans.magsd import ABLATIONS, RIVALS, SETS
 
 MODELS = tuple(model for _, model, _ in RIVALS)

@@ -1,19 +1,19 @@
 """Experiments on the folds of a cross-validation (magsd): fold k against fold k."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
+from scipy import stats
 
 from covidlib.claims.experiments import Cell, Unit, cells_of, runs_of
 from covidlib.errors import DataError
 from covidlib.evaluation import confusion
 from covidlib.evaluation.comparisons import corrected_t
-from covidlib.evaluation.contrasts import POWER, Effect, paired, weakest
+from covidlib.evaluation.contrasts import POWER, Effect, weakest
 from covidlib.plans import plan
 from covidlib.published import PaperValue, paper_value
 from covidlib.runs.folds import fold_of, image_counts
@@ -50,14 +50,14 @@ def measured(name: str, units: Asked, results: Path) -> Effect | str:
     most = 0
     for profile in PROFILES:
         known = cells_of(name, profile, results)
-        found = [_folds([runs_of(cell, known) for cell in cells], of) for cells, of in units]
+        found = [by_fold([runs_of(cell, known) for cell in cells], of) for cells, of in units]
         most = max(most, *map(len, found))
         if whole := [folds for folds in found if len(folds) > 1]:
             return _effect(whole)
     return "one fold is recorded: no test" if most else NOT_RECORDED
 
 
-def _folds(rows: Sequence[Sequence[Record]], number: Number) -> dict[int, Fold]:
+def by_fold(rows: Sequence[Sequence[Record]], number: Number) -> dict[int, Fold]:
     """Return a number for every fold that all rows have."""
     sides = [{fold_of(record): record for record in records} for records in rows]
     shared = sorted(set.intersection(*map(set, sides)))
@@ -85,16 +85,18 @@ def _effect(units: Sequence[Mapping[int, Fold]]) -> Effect | str:
         smallest=float((stats.t.ppf(0.975, freedom) + stats.t.ppf(POWER, freedom)) * error),
         units=len(units),
         runs=len(shared) * len(units),
-        images=_images(record for u in units for fold in shared for record in u[fold].records),
+        images=images_of(record for u in units for fold in shared for record in u[fold].records),
         each=tuple(float(value) for value in gaps.mean(axis=0)),
     )
 
 
-def _images(records) -> int:
+def images_of(records: Iterable[Record]) -> int:
+    """Count the distinct test images of runs."""
     return len({sample for record in records for sample in record.test["sample"]})
 
 
-def _printed(name: str, metric: str, cell: Cell) -> PaperValue | None:
+def printed_value(name: str, metric: str, cell: Cell) -> PaperValue | None:
+    """Return what the paper prints in a row of a plan, None where it prints nothing."""
     number = int(plan(name, "smoke", phantoms=True).table.split("_table")[1])
     try:
         return paper_value("magsd", number, metric, **cell)
@@ -135,7 +137,9 @@ class FoldContrast:
         """The same mean in the paper's own numbers; None where a cell is not printed."""
         sums = []
         for terms in self.units:
-            values = [(weight, _printed(self.plan, self.metric, cell)) for weight, cell in terms]
+            values = [
+                (weight, printed_value(self.plan, self.metric, cell)) for weight, cell in terms
+            ]
             if any(value is None for _, value in values):
                 return None
             sums.append(self.margin + sum(weight * value.value for weight, value in values))
@@ -179,69 +183,6 @@ def hardest_pair(pair: tuple[str, str], records: Sequence[Record]) -> float:
 
 
 @dataclass(frozen=True)
-class Spread:
-    """By how much more accuracy varies over folds in one row than in another.
-
-    The effect is the logarithm of the ratio of standard deviations, the mean over data sets. The
-    logarithm of a variance over n normal values has a variance of its own, ψ′((n-1)/2), whatever
-    the folds have in common. Both rows see the same folds, which makes the test a cautious one.
-
-    Args:
-        plan: where the rows are.
-        units: cells of the row that should vary more, and of the other, per data set.
-    """
-
-    plan: str
-    units: tuple[tuple[Cell, Cell], ...]
-
-    def __call__(self, results: Path) -> Effect | str:
-        """Return the effect from the first profile that has three folds of a unit, or a reason."""
-        for profile in PROFILES:
-            known = cells_of(self.plan, profile, results)
-            found = [
-                _folds([runs_of(cell, known) for cell in cells], lambda records: 0.0)
-                for cells in self.units
-            ]
-            if whole := [folds for folds in found if len(folds) > 2]:
-                return self._effect(whole)
-        return NOT_RECORDED
-
-    def _effect(self, units: Sequence[Mapping[int, Fold]]) -> Effect | str:
-        logs, variances = [], []
-        for folds in units:
-            accuracies = [[r.metrics["accuracy"] for r in fold.records] for fold in folds.values()]
-            more, less = np.std(accuracies, axis=0, ddof=1)
-            if min(more, less) == 0:
-                return "the accuracy is the same in all folds"
-            logs.append(float(np.log(more / less)))
-            # Half a log of a variance, on each of two sides.
-            variances.append(2 * float(special.polygamma(1, (len(folds) - 1) / 2)) / 4)
-        value, error = float(np.mean(logs)), float(np.sqrt(sum(variances))) / len(units)
-        half = float(stats.norm.ppf(0.975)) * error
-        runs = [record for u in units for fold in u.values() for record in fold.records]
-        return Effect(
-            value=value,
-            low=value - half,
-            high=value + half,
-            p_value=float(2 * stats.norm.sf(abs(value) / error)),
-            smallest=half + float(stats.norm.ppf(POWER)) * error,
-            units=len(units),
-            runs=sum(map(len, units)),
-            images=_images(runs),
-            each=tuple(logs),
-        )
-
-    @property
-    def printed(self) -> float:
-        """The same in the standard deviations that the paper prints."""
-        logs = []
-        for cells in self.units:
-            more, less = (_printed(self.plan, "accuracy", cell).std for cell in cells)
-            logs.append(np.log(more / less))
-        return float(np.mean(logs))
-
-
-@dataclass(frozen=True)
 class Each:
     """Several experiments that must all agree: the one that agrees least speaks for them.
 
@@ -273,24 +214,3 @@ class Each:
         """The smallest effect in the paper's own numbers."""
         values = [part.printed for part in self.parts]
         return None if None in values else min(values)
-
-
-def located(results: Path) -> Effect | str:
-    """Return how much better attention overlaps outlines than a blob in the centre does.
-
-    Outlines for COVID-19, boxes for other pneumonia, as in magsd sec. 4.4.6; the weaker speaks.
-    """
-    from covidlib.pages.localization import CLASSES, SOURCES, THRESHOLDS, recorded
-
-    table = recorded(results)
-    if table is None:
-        return "its overlaps are not recorded yet"
-    middle, effects = THRESHOLDS[len(THRESHOLDS) // 2], []
-    for label, measure in zip(CLASSES, ("mask", "box"), strict=True):
-        own = table[(table["label"] == label) & (table["threshold"] == middle)]
-        sides = own.pivot(index="sample", columns="source", values=measure)
-        if sides.empty:
-            return f"no image of {label} has an outline"
-        gain = sides[SOURCES[0]] - sides[SOURCES[2]]
-        effects.append(paired([gain.to_numpy(float)]))
-    return weakest(effects)

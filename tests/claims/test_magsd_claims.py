@@ -11,10 +11,10 @@ from covidlib.claims import NOT_SUPPORTED, NOT_TESTABLE, SUPPORTED, ledger, mags
 from covidlib.claims.magsd_experiments import (
     Each,
     FoldContrast,
-    Spread,
     ahead_of_third,
     hardest_pair,
 )
+from covidlib.claims.magsd_measures import Spread
 from covidlib.evaluation.comparisons import corrected_t
 from covidlib.evaluation.contrasts import Effect
 from covidlib.plans import plan
