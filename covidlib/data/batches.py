@@ -126,13 +126,13 @@ class StreamingImages:
 
 
 def images_on(
-    cached: Cached, classes: tuple[str, ...], device: torch.device, share: float = 0.5
+    cached: Cached, classes: tuple[str, ...], device: torch.device | str, share: float = 0.5
 ) -> Images:
     """Return images that lie on the device if they fill no more than a share of its memory.
 
     Others, such as ImageNet's, stay on disk and are read as they are needed; batches are the same.
     """
-    if cached.images.nbytes <= share * _memory(device):
+    if cached.images.nbytes <= share * _memory(torch.device(device)):
         return DeviceImages(cached, classes, device)
     return StreamingImages(cached, classes, device, workers=min(8, os.cpu_count() or 1))
 

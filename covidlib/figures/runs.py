@@ -48,7 +48,8 @@ def training_curves(
     if high - low < 1:
         ax.set_xlim((low + high) / 2 - 0.5, (low + high) / 2 + 0.5)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    legend_below(ax, ncols=2)
+    longest = max((len(name) for name in curves), default=0)
+    legend_below(ax, ncols=1 if longest > 16 else 2)  # two long ones run into the next panel
     return ax
 
 

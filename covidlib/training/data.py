@@ -42,7 +42,7 @@ class TrainingData:
             chosen &= self.table["label"].notna()
         return torch.from_numpy(chosen.to_numpy(dtype=bool).nonzero()[0])
 
-    def on(self, device: torch.device) -> Images:
+    def on(self, device: torch.device | str) -> Images:
         """Return the images on a device, or, where there are too many, streamed to it."""
         return images_on(self.cached, self.classes, device)
 

@@ -13,6 +13,7 @@ from covidlib.data.batches import (
     StreamingImages,
     class_numbers,
     epoch_order,
+    images_on,
     share,
 )
 from covidlib.data.cache import Cached
@@ -223,3 +224,7 @@ def test_shares_tile_the_batch(count, world):
 def test_an_epoch_without_work_for_everyone_is_refused(arguments):
     with pytest.raises(ValueError):
         epoch_order(seed=0, epoch=0, **arguments)
+
+
+def test_a_device_may_be_named(cached):
+    assert isinstance(images_on(cached, CLASSES, "cpu"), DeviceImages)
