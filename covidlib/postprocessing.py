@@ -49,7 +49,7 @@ def clean(mask: np.ndarray, settings: CleaningSettings | None = None) -> np.ndar
         ValueError: not a boolean mask.
 
     >>> ring = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)
-    >>> clean(ring).all()
+    >>> bool(clean(ring).all())
     True
     """
     if mask.dtype != np.bool_ or mask.ndim != 2:

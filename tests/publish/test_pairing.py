@@ -18,7 +18,7 @@ def test_pair_holds_the_cells_in_order_without_outputs(tmp_path):
     notebook = json.loads(pair(script).read_text())
     cells = notebook["cells"]
     assert [cell["id"] for cell in cells] == [f"tiny-{n:03d}" for n in range(len(cells))]
-    kinds = ["markdown", *["code"] * 6, "markdown"]
+    kinds = ["markdown", *["code"] * 7, "markdown"]
     assert [cell["cell_type"] for cell in cells] == kinds
     assert all(not cell["outputs"] for cell in cells if cell["cell_type"] == "code")
     assert cells[1]["metadata"] == {"tags": ["parameters"]}
