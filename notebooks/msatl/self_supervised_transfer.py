@@ -130,7 +130,9 @@ lobes.ways_table(slices)
 # A real axial slice is harder on the idea: it rarely shows all five lobes, and the upper and lower lobe lie in front of and behind each other.
 
 # %% tags=["table"]
-lobes.held(seed=seed).style.format("{:.0%}").background_gradient(cmap="Blues", vmin=0, vmax=1)
+lobes.held(seed=seed).style.format("{:.0%}").background_gradient(
+    cmap="Blues", vmin=0, vmax=1, text_color_threshold=0.18
+)
 
 # %% [markdown]
 # The regions of one side have other proportions than those of the other, so resizing them to a square leaves a cue that has nothing to do with anatomy: three regions on the right lung, two on the left.
