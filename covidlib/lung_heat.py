@@ -18,8 +18,8 @@ from scipy import ndimage
 from torch import Tensor, nn
 
 from covidlib.data.cache import Preprocessing
-from covidlib.errors import DataError
 from covidlib.explain import area, grad_cam, mass_inside, randomised, stretch
+from covidlib.kept_scores import keep, kept
 from covidlib.paths import data_root
 from covidlib.plans import plan
 from covidlib.runs.provenance import software
@@ -31,7 +31,6 @@ from covidlib.training.method import Inputs, prepare
 
 PLAN = "manet/resnet50"
 FOLDER = Path("manet") / "heatmaps"
-PROFILES = ("paper", "laptop")
 # Side of the explained images: at 32 pixels a map has one cell, at 224 it has 7×7. Ours.
 SIZE: Mapping[str, int] = {"smoke": 96, "laptop": 224, "paper": 512}
 EDGE = 1 / 16  # of the side: half the width of the band around the lungs' outline; ours
@@ -187,32 +186,20 @@ def write(found: Heat, results: Path) -> Path | None:
     Raises:
         DataError: the images were drawn, or the run was a small one.
     """
-    facts = found.provenance
-    if facts["phantom"] is not False or facts["profile"] not in PROFILES:
-        raise DataError("only scores on real images, in the profiles laptop and paper, are kept")
-    target = results / FOLDER / f"{found.key}.json"
-    if target.exists():
-        return None
-    target.parent.mkdir(parents=True, exist_ok=True)
     scores = json.loads(found.scores.round(4).to_json(orient="split", index=False))
     body = {"network": found.network, "key": found.key, "scores": scores}
     body |= {"randomised": {step: round(value, 4) for step, value in found.randomised.items()}}
-    body |= {"provenance": dict(facts)}
-    target.write_text(json.dumps(body) + "\n", encoding="utf-8")
-    return target
+    body |= {"provenance": dict(found.provenance)}
+    return keep(body, results / FOLDER / f"{found.key}.json")
 
 
 def read(results: Path) -> list[Heat]:
     """Return what ``write`` kept; of several profiles, the larger one alone."""
     found = []
-    for path in sorted((results / FOLDER).glob("*.json")):
-        body = json.loads(path.read_text(encoding="utf-8"))
+    for body in kept(results / FOLDER):
         scores = pd.read_json(StringIO(json.dumps(body.pop("scores"))), orient="split")
         found.append(Heat(scores=scores, **body))
-    for profile in PROFILES:
-        if chosen := [one for one in found if one.provenance["profile"] == profile]:
-            return chosen
-    return []
+    return found
 
 
 RESULTS = Path(__file__).resolve().parents[1] / "book" / "results"

@@ -1,18 +1,16 @@
 """Scores of stages under ``book/results``: one small file per stage, never overwritten."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 
-from covidlib.errors import DataError
 from covidlib.evaluation import Interval
+from covidlib.kept_scores import keep, kept
 from covidlib.stage_scores.scoring import StageScores
 
 FOLDER = Path("msatl") / "leep_scores"
-PROFILES = ("paper", "laptop")  # the first that has scores speaks
 
 
 def write(found: StageScores, results: Path) -> Path | None:
@@ -21,17 +19,10 @@ def write(found: StageScores, results: Path) -> Path | None:
     Raises:
         DataError: the images were drawn, or the run was a small one.
     """
-    facts = found.provenance
-    if facts.get("phantom") is not False or facts.get("profile") == "smoke":
-        raise DataError("only scores on real images, in the profiles laptop and paper, are kept")
-    target = results / FOLDER / f"{found.stages}-{found.key}.json"
-    if target.exists():
-        return None
-    target.parent.mkdir(parents=True, exist_ok=True)
     body = asdict(replace(found, likelihoods=np.round(found.likelihoods, 4).tolist()))
-    body["scores"] = {name: _plain(score) for name, score in found.scores.items()}
-    target.write_text(json.dumps(body, sort_keys=True) + "\n", encoding="utf-8")
-    return target
+    body["scores"] = {name: _plain(score) for name, score in sorted(found.scores.items())}
+    body["bounds"] = dict(sorted(found.bounds.items()))
+    return keep(body, results / FOLDER / f"{found.stages}-{found.key}.json")
 
 
 def _plain(score: Interval) -> list[float]:
@@ -42,17 +33,13 @@ def _plain(score: Interval) -> list[float]:
 def read(results: Path) -> list[StageScores]:
     """Return what ``write`` kept; of several profiles, the scores of the larger one alone."""
     found = []
-    for path in sorted((results / FOLDER).glob("*.json")):
-        body = json.loads(path.read_text(encoding="utf-8"))
+    for body in kept(results / FOLDER):
         body["likelihoods"] = np.array(body["likelihoods"])
         body["scores"] = {
             name: _interval(values, body["images"]) for name, values in body["scores"].items()
         }
         found.append(StageScores(**body))
-    for profile in PROFILES:
-        if chosen := [one for one in found if one.provenance["profile"] == profile]:
-            return chosen
-    return []
+    return found
 
 
 def _interval(values: Sequence[float], images: int) -> Interval:

@@ -1,0 +1,39 @@
+"""Scores that need weights, kept as small files under ``book/results``, never overwritten."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from covidlib.errors import DataError
+from covidlib.runs.recorded import PROFILES
+from covidlib.verdicts import counts
+
+
+def keep(body: Mapping[str, Any], target: Path, what: str = "images") -> Path | None:
+    """Write scores with their ``provenance``; a file that is there already is left alone.
+
+    Args:
+        body: what the file holds.
+        target: the file.
+        what: was scored, for the message.
+
+    Raises:
+        DataError: the images were drawn, or the run was a small one.
+    """
+    if not counts(body["provenance"]):
+        raise DataError(f"only scores on real {what}, in the profiles laptop and paper, are kept")
+    if target.exists():
+        return None
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps(body) + "\n", encoding="utf-8")
+    return target
+
+
+def kept(folder: Path) -> list[dict[str, Any]]:
+    """Return what ``keep`` wrote, by file name; of several profiles, the larger one alone."""
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    for profile in PROFILES:
+        if chosen := [body for body in found if body["provenance"]["profile"] == profile]:
+            return chosen
+    return []
