@@ -8,7 +8,6 @@ from covidlib import lung_heat
 from covidlib.claims import ledger, manet
 from covidlib.claims.manet_experiments import CurveExperiment, HeatExperiment, accuracy_jumps
 from covidlib.published import claims
-from covidlib.runs import recorded
 
 
 def test_every_claim_of_the_paper_has_an_entry():
@@ -72,7 +71,3 @@ def test_heat_is_compared_image_by_image_and_trial_by_trial(tmp_path):
     assert effect.value == pytest.approx(0.11) and effect.units == 3
     assert effect.runs == 3 and effect.images == 9
     assert "not scored" in experiment(tmp_path / "elsewhere")
-
-
-def test_profiles_that_count_are_the_recorded_ones():
-    assert set(lung_heat.PROFILES) == set(recorded.PROFILES)
