@@ -34,20 +34,23 @@ def roc_curves(
         models: predictions of one or more runs each. Up to three models get a 95% band.
         floors: the same for classifiers that a network must beat; grey, drawn beneath.
         positive: the class against the rest; needed where there are more than two.
-        split, resamples, seed: see ``covidlib.evaluation.intervals``.
+        split, seed: see ``covidlib.evaluation.intervals``.
+        resamples: how many draws the bands take. The legend takes as many as the tables, so that
+            both print the same interval.
     """
     ax.plot([0, 1], [0, 1], color="0.8", linewidth=1, zorder=0)
-    options = {"split": split, "resamples": resamples, "seed": seed}
+    banded = len(models) <= 3
 
-    def draw(name: str, runs: Runs, **look: object) -> pd.DataFrame:
-        curve = roc_band(runs, positive, points=201, **options)
-        label = f"{name}: {format_interval(_area(runs, positive, options))}"
+    def draw(name: str, runs: Runs, draws: int = 1, **look: object) -> pd.DataFrame:
+        curve = roc_band(runs, positive, split, resamples=draws, seed=seed, points=201)
+        label = f"{name}: {format_interval(_area(runs, positive, split, seed))}"
         ax.plot(curve["fpr"], curve["tpr"], label=label, **look)
         return curve
 
     for name, look in looks(list(models)):
-        curve = draw(name, models[name], linewidth=2, zorder=3, **look)
-        if len(models) <= 3:
+        draws = resamples if banded else 1
+        curve = draw(name, models[name], draws, linewidth=2, zorder=3, **look)
+        if banded:
             band = {"alpha": 0.15, "linewidth": 0, "color": look["color"]}
             ax.fill_between(curve["fpr"], curve["low"], curve["high"], zorder=2, **band)
     for i, (name, runs) in enumerate((floors or {}).items(), 1):
@@ -59,7 +62,7 @@ def roc_curves(
     return ax
 
 
-def _area(runs: Runs, positive: str | None, options: Mapping) -> Interval:
+def _area(runs: Runs, positive: str | None, split: str, seed: int) -> Interval:
     """Measure the area under the curve of one class against the rest."""
     tables = [runs] if isinstance(runs, pd.DataFrame) else list(runs)
     if positive is not None:
@@ -72,7 +75,7 @@ def _area(runs: Runs, positive: str | None, options: Mapping) -> Interval:
             )
             for t in tables
         ]
-    return intervals(tables, ["auc"], **options)["auc"]
+    return intervals(tables, ["auc"], split, seed=seed)["auc"]
 
 
 def confusion(ax: Axes, counts: pd.DataFrame) -> Axes:

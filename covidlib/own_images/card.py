@@ -35,7 +35,7 @@ NOT_FOR = (
 
 def measured(record: Record, positive: str | None) -> dict[str, Interval]:
     """Return the metrics of the test images with 95% intervals over patients."""
-    return intervals(positive_last(record.predictions, positive), METRICS, resamples=1000)
+    return intervals(positive_last(record.predictions, positive), METRICS)
 
 
 def against_floors(record: Record, audit: Audit, metric: str = "auc") -> dict[str, Interval]:
