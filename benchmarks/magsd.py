@@ -9,12 +9,11 @@ got, of all its threads together, since others on the machine must not count. Th
 timed likewise, against a loop over images.
 """
 
-# covidlib first: it lets torchvision import beside a CPU torch.
-import covidlib
+# turns first: it lets torchvision import beside a CPU torch.
+from turns import chosen_device, described, measure, own_clock
 
 # isort: split
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from typing import Annotated
 
@@ -24,7 +23,6 @@ import typer
 from per_image_views import per_image_views
 from rich.console import Console
 from rich.table import Table
-from throughput import wait
 from torch import Tensor, nn
 from torchvision import models
 
@@ -105,26 +103,6 @@ def alone(given: Step, settings: MAGSDSettings, views: Views) -> Iterator[None]:
         yield
 
 
-def measure(
-    contestants: dict[str, Iterator[None]], rounds: int, steps: int, device: torch.device
-) -> dict[str, list[float]]:
-    """Return the seconds per step of each contestant in each round, after one round unmeasured."""
-    clock = time.perf_counter if device.type == "cuda" else time.process_time
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    turns = list(contestants.items())
-    for number in range(rounds + 1):
-        first = number % len(turns)
-        for name, contestant in turns[first:] + turns[:first]:
-            wait(device)
-            start = clock()
-            for _ in range(steps):
-                next(contestant)
-            wait(device)
-            if number:
-                seconds[name].append((clock() - start) / steps)
-    return seconds
-
-
 def show(seconds: dict[str, list[float]], floor: str, title: str) -> Table:
     """Return a table of medians, their range, and the ratio to one of the contestants."""
     table = Table("", "ms", "range", f"times {floor}", title=title)
@@ -147,10 +125,8 @@ def main(
     device: Annotated[str, typer.Option(help="cpu, cuda; the best there is if empty.")] = "",
 ) -> None:
     """Compare a MAG-SD step with four plain steps, and its views with a loop over images."""
-    chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    torch.backends.cudnn.benchmark = True
-    where = torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else "CPU"
-    where += f", {torch.get_num_threads()} threads, covidlib {covidlib.__version__}"
+    chosen = chosen_device(device)
+    clock = own_clock(chosen)
     joined, apart = MAGSDSettings(), MAGSDSettings(joined=False)
     for count in batch:
         given = some(count, size, chosen)
@@ -160,13 +136,13 @@ def main(
             "MAG-SD, views apart": magsd(network, given, apart),
             "MAG-SD, views by image": magsd(network, given, joined, per_image_views),
         }
-        title = f"{network}, {size} pixels, batch {count}, {where}"
-        Console().print(show(measure(steps, rounds, 1, chosen), FLOOR, title))
+        title = f"{network}, {size} pixels, batch {count}, {described(chosen)}"
+        Console().print(show(measure(steps, rounds, 1, chosen, clock), FLOOR, title))
         making = {
             VECTORISED: alone(given, joined, make_views),
             LOOP: alone(given, joined, per_image_views),
         }
-        Console().print(show(measure(making, rounds, 5, chosen), VECTORISED, title))
+        Console().print(show(measure(making, rounds, 5, chosen, clock), VECTORISED, title))
 
 
 if __name__ == "__main__":

@@ -11,27 +11,23 @@ since others on the machine must not count.
 Memory of attention is what one layer of res3 keeps for its backward pass.
 """
 
-# covidlib first: it lets torchvision import beside a CPU torch.
-import covidlib
+# turns first: it lets torchvision import beside a CPU torch.
+from turns import Contestant, chosen_device, described, in_the_loop, measure, own_clock
 
 # isort: split
-import threading
-import time
-from collections.abc import Iterator
 from typing import Annotated
 
 import torch
 import typer
 from rich.console import Console
 from rich.table import Table
-from throughput import CEILING, Turns, random_data, show, wait
+from throughput import CEILING, random_data, show
 from torch import Tensor
 
 from covidlib.data.batches import Batch
 from covidlib.models.attention import SelfAttention
 from covidlib.models.attention_resnet import CHANNELS, AttentionResNetSettings
 from covidlib.settings import SstlmSettings
-from covidlib.training.fit import Resources, make_trainer
 from covidlib.training.method import Inputs
 from covidlib.training.precision import autocast
 from covidlib.training.sstlm import Sstlm, own_statistics
@@ -62,7 +58,7 @@ class Constant(Sstlm):
             return self.lobes(self.cut).unflatten(0, (-1, len(self.settings.regions)))
 
 
-def ceiling(method: Constant, device: torch.device) -> Iterator[None]:
+def ceiling(method: Constant, device: torch.device) -> Contestant:
     """Take steps on constant inputs, without a loop around them."""
     method.to(device).hold(device)
     rows = torch.arange(method.settings.batch, device=device)
@@ -78,36 +74,6 @@ def ceiling(method: Constant, device: torch.device) -> Iterator[None]:
         loss.backward()
         optimizer.step()
         yield
-
-
-def in_the_loop(method: Sstlm, device: torch.device) -> Iterator[None]:
-    """Train through the library's own loop, which waits for its turn after every step."""
-    turns = Turns()
-    trainer = make_trainer(method, Resources(accelerator=device.type), [turns])
-    threading.Thread(target=trainer.fit, args=(method,), daemon=True).start()
-    while True:
-        turns.go.release()
-        turns.done.acquire()
-        yield
-
-
-def measure(
-    contestants: dict[str, Iterator[None]], rounds: int, steps: int, device: torch.device
-) -> dict[str, list[float]]:
-    """Return the seconds per step of each contestant in each round, after one round unmeasured."""
-    clock = time.perf_counter if device.type == "cuda" else time.process_time
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for number in range(rounds + 1):
-        turns = list(contestants.items())
-        for name, contestant in turns if number % 2 else reversed(turns):
-            wait(device)
-            start = clock()
-            for _ in range(steps):
-                next(contestant)
-            wait(device)
-            if number:
-                seconds[name].append((clock() - start) / steps)
-    return seconds
 
 
 def by_equation(layer: SelfAttention, features: Tensor) -> Tensor:
@@ -160,8 +126,7 @@ def main(
     device: Annotated[str, typer.Option(help="cpu, cuda; the best there is if empty.")] = "",
 ) -> None:
     """Compare a step of SSTL-M with its compute ceiling, and the memory of two attentions."""
-    chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    torch.backends.cudnn.benchmark = True
+    chosen = chosen_device(device)
     settings = SstlmSettings(
         size=size, batch=batch, lr=1e-3, epochs=10**6, region_images=regions, drop_last=True
     )
@@ -170,12 +135,10 @@ def main(
         CEILING: ceiling(Constant(network.build(2), settings, data, 0), chosen),
         OURS: in_the_loop(Sstlm(network.build(2), settings, data, 0), chosen),
     }
-    seconds = measure(contestants, rounds, steps, chosen)
-    where = torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else "CPU"
-    where += f", {torch.get_num_threads()} threads, covidlib {covidlib.__version__}"
-    title = f"SSTL-M, R-{depth}, {size} pixels, batch {batch}, {regions} with lobes, {where}"
+    seconds = measure(contestants, rounds, steps, chosen, own_clock(chosen))
+    title = f"SSTL-M, R-{depth}, {size} pixels, batch {batch}, {regions} with lobes"
     console = Console()
-    console.print(show(seconds, batch, title))
+    console.print(show(seconds, batch, f"{title}, {described(chosen)}"))
     console.print(memory_table((224, 512), chosen))
 
 

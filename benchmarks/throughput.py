@@ -7,25 +7,21 @@ the device. Contestants take turns, in changing order, so that a slow minute of 
 of them; the table shows medians, and each ratio is the median of the ratios within a round.
 """
 
-# covidlib first: it lets torchvision import beside a CPU torch.
-import covidlib
+# turns first: it lets torchvision import beside a CPU torch.
+from turns import Contestant, chosen_device, described, in_the_loop, measure
 
 # isort: split
 import copy
 import itertools
 import statistics
-import threading
-import time
 from collections.abc import Iterable, Iterator
 from typing import Annotated
 
-import lightning as L
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
 import typer
-from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
@@ -40,13 +36,11 @@ from covidlib.data.table import COLUMNS
 from covidlib.data.table import Dataset as TableOf
 from covidlib.settings import SupervisedSettings
 from covidlib.training.data import TrainingData
-from covidlib.training.fit import Resources, make_trainer
 from covidlib.training.supervised import Supervised
 
 IMAGES = 256  # enough for epochs to turn over; the pixels' values cost nothing
 CEILING = "compute ceiling"
 DATA_ONLY = ": data only"  # ends the names of contestants that train nothing
-Contestant = Iterator[None]  # one step at each next(), for ever
 LabelledBatch = tuple[Tensor, Tensor]
 
 
@@ -90,36 +84,12 @@ def on_device(size: int, batch: int, device: torch.device) -> Iterator[LabelledB
             yield to_model_input(augmented, "unit"), rows.label
 
 
-def in_the_loop(model: nn.Module, size: int, batch: int, device: torch.device) -> Contestant:
-    """Train through the library's own loop, which waits for its turn after every step."""
+def ours(model: nn.Module, size: int, batch: int) -> Supervised:
+    """Return the library's own way to train a network on noise."""
     settings = SupervisedSettings(
         size=size, augmentation=MSATL_CT, normalisation="unit", batch=batch, epochs=10**6, lr=1e-3
     )
-    method = Supervised(model, settings, random_data(size), seed=0)
-    turns = Turns()
-    trainer = make_trainer(method, Resources(accelerator=device.type), [turns])
-    threading.Thread(target=trainer.fit, args=(method,), daemon=True).start()
-    while True:
-        turns.go.release()
-        turns.done.acquire()
-        yield
-
-
-class Turns(Callback):
-    """Hold a trainer between its steps; fetching the next batch belongs to the next step."""
-
-    def __init__(self) -> None:
-        self.go, self.done = threading.Semaphore(0), threading.Semaphore(0)
-
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Wait for the first turn."""
-        self.go.acquire()
-
-    def on_train_batch_end(self, *_: object) -> None:
-        """Say that a step is done, wait for the next turn."""
-        wait(torch.device("cuda") if torch.cuda.is_available() else torch.device("cpu"))
-        self.done.release()
-        self.go.acquire()
+    return Supervised(model, settings, random_data(size), seed=0)
 
 
 class PerImage(Dataset):
@@ -180,30 +150,6 @@ def random_pixels(size: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (IMAGES, side, side), dtype=np.uint8)
 
 
-def measure(
-    contestants: dict[str, Iterator], rounds: int, steps: int, device: torch.device
-) -> dict[str, list[float]]:
-    """Return the seconds per step of each contestant in each round, after one round unmeasured."""
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for number in range(rounds + 1):
-        turns = list(contestants.items())
-        for name, contestant in turns if number % 2 else reversed(turns):
-            wait(device)
-            start = time.perf_counter()
-            for _ in itertools.islice(contestant, steps):
-                pass
-            wait(device)
-            if number:
-                seconds[name].append((time.perf_counter() - start) / steps)
-    return seconds
-
-
-def wait(device: torch.device) -> None:
-    """Let everything that was queued on a GPU finish."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
 def show(seconds: dict[str, list[float]], batch: int, title: str) -> Table:
     """Return a table of medians, their range, and the share of the ceiling."""
     table = Table("", "ms per step", "range", "images/s", "of the ceiling", title=title)
@@ -233,27 +179,24 @@ def main(
     """Compare training throughput with the compute ceiling."""
     if not 1 <= batch <= IMAGES:
         raise typer.BadParameter(f"batch is 1 to {IMAGES}")
-    chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    torch.backends.cudnn.benchmark = True
+    chosen = chosen_device(device)
     model = models.get_model(network, weights=None, num_classes=2)
 
     def fresh() -> nn.Module:
         return copy.deepcopy(model)
 
-    ours = on_device(size, batch, chosen)
+    bare = on_device(size, batch, chosen)
     theirs = per_image(size, batch, chosen, workers)
     contestants = {
         CEILING: ceiling(fresh(), size, batch, chosen),
-        "covidlib": in_the_loop(fresh(), size, batch, chosen),
-        "covidlib, bare loop": training(fresh(), ours, chosen),
+        "covidlib": in_the_loop(ours(fresh(), size, batch), chosen),
+        "covidlib, bare loop": training(fresh(), bare, chosen),
         f"per image, {workers} workers": training(fresh(), theirs, chosen),
         f"covidlib{DATA_ONLY}": on_device(size, batch, chosen),
         f"per image, 0 workers{DATA_ONLY}": per_image(size, batch, chosen, 0),
     }
     seconds = measure(contestants, rounds, steps, chosen)
-    where = torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else "CPU"
-    where += f", {torch.get_num_threads()} threads, covidlib {covidlib.__version__}"
-    title = f"{network}, {size} pixels, batch {batch}, {where}"
+    title = f"{network}, {size} pixels, batch {batch}, {described(chosen)}"
     Console().print(show(seconds, batch, title))
 
 
