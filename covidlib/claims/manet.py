@@ -133,7 +133,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Post-processing raises the IoU of the masks",
         cleaning,
         "IoU",
-        note="Better for the second stage is another question; images count as independent.",
+        note="Better for the second stage is another question.",
     ),
     _measured(
         "14",

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from covidlib import lung_heat
-from covidlib.evaluation.contrasts import Effect, paired, weakest
+from covidlib.evaluation.contrasts import Effect, over_runs, paired, weakest
 from covidlib.evaluation.convergence import fluctuation, rise
 from covidlib.lung_heat import Heat
 from covidlib.plans import plan
@@ -25,7 +25,7 @@ Curve = Callable[[pd.DataFrame], float]
 class CurveExperiment:
     """How much larger a number of the curves is with one attention than with another.
 
-    Units are the networks that have both; trials are drawn anew.
+    Units are the networks that have both; a t test over all their trials, which share the seed.
 
     Args:
         number: of one training's curve.
@@ -44,7 +44,9 @@ class CurveExperiment:
             units = [unit for unit in units if unit is not None]
             if units:
                 least = min(map(len, units))
-                return paired([unit[:least] for unit in units])
+                if least * len(units) < 2:
+                    return "one training per side is recorded: no test"
+                return over_runs(np.column_stack([unit[:least] for unit in units]))
         return NOT_RECORDED
 
     def _unit(self, known: dict[str, list[Record]], backbone: str) -> np.ndarray | None:
@@ -102,17 +104,24 @@ class HeatExperiment:
         for heat in lung_heat.read(results):
             seed = heat.key.rsplit("-", 2)[1]  # "…-cxr-s0-<hash>"
             trials.setdefault(seed, {})[heat.network] = heat
-        units = [
-            self.difference({n: trial[n].scores.set_index("sample") for n in self.networks})
+        scored = [
+            {name: trial[name].scores.set_index("sample") for name in self.networks}
             for trial in trials.values()
             if set(self.networks) <= set(trial)
         ]
-        if not units:
+        if not scored:
             return "its heatmaps are not scored yet"
-        whole = pd.concat(units, axis=1).dropna()
+        whole = pd.concat([self.difference(trial) for trial in scored], axis=1).dropna()
         if whole.empty:
             return "no image has heat in all networks"
-        return paired([whole.iloc[:, k].to_numpy(float) for k in range(whole.shape[1])])
+        patients = scored[0][self.networks[0]]["patient"]
+        return paired(list(whole.to_numpy(float).T), groups=_owners(patients.loc[whole.index]))
+
+
+def _owners(patients: pd.Series) -> np.ndarray:
+    """Return who is drawn: the patient, or the image (its index) where he is not known."""
+    known = patients.astype("string")
+    return known.fillna(known.index.to_series().astype("string")).to_numpy(str)
 
 
 def cleaning(results: Path) -> Effect | str:
@@ -123,6 +132,8 @@ def cleaning(results: Path) -> Effect | str:
         if records:
             tests = pd.concat([record.test for record in records])
             gain = tests.groupby("sample")[["iou_clean", "iou"]].mean()
-            one = paired([(gain["iou_clean"] - gain["iou"]).to_numpy(float)])
+            owners = tests.drop_duplicates("sample").set_index("sample")["patient"]
+            differences = (gain["iou_clean"] - gain["iou"]).to_numpy(float)
+            one = paired([differences], groups=_owners(owners.loc[gain.index]))
             return replace(one, runs=len(records))
     return NOT_RECORDED

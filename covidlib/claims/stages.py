@@ -1,6 +1,6 @@
 """Experiments on what was measured on trained stages: LEEP scores and heatmaps (msatl)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +40,7 @@ class LeepExperiment:
             units = self.units(steps)
             if not units:
                 return "its LEEP scores are not recorded yet"
-            effects.append(paired(units))
+            effects.append(paired(units, groups=_patients(table)))
         return weakest(effects)
 
     @property
@@ -60,6 +60,12 @@ def _mean(seeds: Sequence[StageScores]) -> np.ndarray:
     if len({one.provenance["fingerprint"] for one in seeds}) > 1:
         raise DataError("LEEP scores of other images cannot be compared")
     return np.mean([one.likelihoods for one in seeds], axis=0) / UNITS["bits"]
+
+
+def _patients(table: Mapping[tuple[str, str], Mapping[str, list[StageScores]]]) -> list[str] | None:
+    """Return whose the scored images are; None where the scores do not say."""
+    first = next(one for stages in table.values() for seeds in stages.values() for one in seeds)
+    return list(first.patients) or None
 
 
 def _networks(steps: dict[tuple[str, str], np.ndarray]) -> list[np.ndarray]:
@@ -92,4 +98,10 @@ def heat_in_lungs(results: Path) -> Effect | str:
         maps = {one.kind: one for one in found if one.seed == seed}
         if ATTENTION in maps and GRAD_CAM in maps:
             units.append(maps[ATTENTION].inside - maps[GRAD_CAM].inside)
-    return paired(units) if units else "its heatmaps are not recorded yet"
+    if not units:
+        return "its heatmaps are not recorded yet"
+    whole = np.isfinite(units).all(axis=0)  # Grad-CAM has no heat on some slices
+    if not whole.any():
+        return "no slice has heat in both maps"
+    patients = np.array(found[0].patients)[whole]
+    return paired([unit[whole] for unit in units], groups=patients)

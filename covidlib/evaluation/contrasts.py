@@ -90,11 +90,19 @@ def contrast(
     return _effect(table[0], table[1:], fewest, count, rng)
 
 
-def paired(units: Sequence[np.ndarray], *, resamples: int = 2000, seed: int = 0) -> Effect:
+def paired(
+    units: Sequence[np.ndarray],
+    *,
+    groups: Sequence[str] | None = None,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Effect:
     """Return the mean over units and images of per-image differences, like ``contrast``.
 
     Args:
         units: one array of differences per unit, over the same images. Shape of each: (N,).
+        groups: who belongs together, patients, drawn whole; without them every image is drawn by
+            itself. Length: N.
         resamples, seed: how many draws, and from where.
 
     Raises:
@@ -104,9 +112,46 @@ def paired(units: Sequence[np.ndarray], *, resamples: int = 2000, seed: int = 0)
         raise DataError("paired differences need units over the same images, at least one")
     values = np.column_stack(units)  # (N, units)
     rng = np.random.default_rng([seed, resamples])
-    even = np.full(len(values), 1 / len(values))
-    drawn = rng.multinomial(len(values), even, size=resamples) / len(values)
+    if groups is None:
+        even = np.full(len(values), 1 / len(values))
+        times = rng.multinomial(len(values), even, size=resamples)
+    else:
+        times = draw(np.asarray(groups), np.zeros(len(values)), resamples, rng)
+    drawn = times / times.sum(axis=1, keepdims=True)
     return _effect(values.mean(axis=0), drawn @ values, values.shape[1], len(values), rng)
+
+
+def over_runs(differences: np.ndarray) -> Effect:
+    """Return the mean of differences between trainings, with the interval and p value of a t test.
+
+    For numbers that each training has one of, such as the unrest of its curve. A bootstrap of
+    three such numbers would call any three of one sign significant.
+
+    Args:
+        differences: one column per unit, a network, say; each is about the units as they are.
+            Shape: (runs, units).
+
+    Raises:
+        DataError: fewer than two numbers: nothing tells how much they vary.
+    """
+    values = np.asarray(differences, dtype=float)
+    if values.ndim != 2 or values.size < 2:
+        raise DataError(f"a t test needs two differences or more, got shape {values.shape}")
+    freedom = values.size - 1
+    mean, error = float(values.mean()), float(values.std(ddof=1) / np.sqrt(values.size))
+    half = float(stats.t.ppf(0.975, freedom)) * error
+    same = 1.0 if mean == 0 else 0.0  # without any scatter
+    return Effect(
+        value=mean,
+        low=mean - half,
+        high=mean + half,
+        p_value=float(2 * stats.t.sf(abs(mean) / error, freedom)) if error else same,
+        smallest=half + float(stats.t.ppf(POWER, freedom)) * error,
+        units=values.shape[1],
+        runs=values.size,
+        images=0,
+        each=tuple(float(v) for v in values.mean(axis=0)),
+    )
 
 
 def weakest(effects: Sequence[Effect]) -> Effect:

@@ -31,6 +31,6 @@ def read(results: Path) -> list[HeatScores]:
     for body in kept(results / FOLDER):
         for field in ("inside", "area"):
             body[field] = np.array([np.nan if v is None else v for v in body[field]], dtype=float)
-        body |= {"grid": tuple(body["grid"]), "samples": tuple(body["samples"])}
+        body |= {name: tuple(body[name]) for name in ("grid", "samples", "patients")}
         found.append(HeatScores(**body))
     return found

@@ -32,6 +32,7 @@ class HeatScores:
         size: side of the explained images, pixels.
         grid: cells of a map, (h, w).
         samples: names of the slices.
+        patients: whose they are.
         inside: share of each map's heat inside the lungs, NaN without heat. Shape: (N,).
         area: share of each image that its lungs cover, chance for ``inside``. Shape: (N,).
         called: share of these slices, all positive, that the network calls positive.
@@ -46,6 +47,7 @@ class HeatScores:
     size: int
     grid: tuple[int, int]
     samples: tuple[str, ...]
+    patients: tuple[str, ...]
     inside: np.ndarray
     area: np.ndarray
     called: float
@@ -107,6 +109,7 @@ def score_maps(
         size=slices.inputs.shape[-1],
         grid=tuple(maps.shape[1:]),
         samples=slices.samples,
+        patients=slices.patients,
         inside=mass_inside(maps, slices.lungs).numpy(),
         area=area(slices.lungs).numpy(),
         called=_called(network, slices),

@@ -26,6 +26,7 @@ class Slices:
 
     Args:
         samples: their names. Length: N.
+        patients: whose they are; the name of the slice where that is not known. Length: N.
         inputs: as a network takes them. Shape: (N, 3, S, S).
         lungs: drawn on phantoms, hulls of what a threshold finds on real slices; bool.
             Shape: (N, S, S).
@@ -37,6 +38,7 @@ class Slices:
     """
 
     samples: tuple[str, ...]
+    patients: tuple[str, ...]
     inputs: Tensor
     lungs: BoolTensor
     dice: np.ndarray
@@ -49,8 +51,8 @@ class Slices:
         return len(self.samples)
 
     def __getitem__(self, rows: slice) -> "Slices":
-        parts = {name: getattr(self, name)[rows] for name in ("samples", "inputs", "lungs", "dice")}
-        return replace(self, **parts)
+        fields = ("samples", "patients", "inputs", "lungs", "dice")
+        return replace(self, **{name: getattr(self, name)[rows] for name in fields})
 
     @property
     def targets(self) -> Tensor:
@@ -103,9 +105,10 @@ def positive_slices(
     if not seen.any():
         raise DataError(f"no {split} slice of {found.dataset.name} has lungs to be found")
     ready = prepare(batch.image[seen], replace(training, size=size), lungs=lungs[seen])
-    names = found.table["sample"].iloc[rows[seen].numpy()]
+    table = found.table.iloc[rows[seen].numpy()]
     return Slices(
-        samples=tuple(names),
+        samples=tuple(table["sample"]),
+        patients=tuple(table["patient"].fillna(table["sample"])),
         inputs=ready.images,
         lungs=ready.lungs[:, 0].bool(),
         dice=dice[seen.numpy()],

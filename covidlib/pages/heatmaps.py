@@ -152,7 +152,7 @@ def table(recorded: Sequence[HeatScores], done: Sequence[HeatScores]) -> PlainTa
             rows[f"{kind}, {name}"] = _line(own) if own else {"heat in lungs": NOT_YET}
     note = (
         "Chance: the share of the image that the lungs cover. Difference with its 95% interval "
-        "over slices. Without heat: slices on which Grad-CAM is nowhere positive."
+        "over patients. Without heat: slices on which Grad-CAM is nowhere positive."
     )
     return PlainTable(pd.DataFrame.from_dict(rows, orient="index"), note)
 
@@ -163,7 +163,8 @@ def _line(own: Sequence[HeatScores]) -> dict[str, object]:
     line: dict[str, object] = {"slices": len(inside), "without heat": int((~kept).sum())}
     if not kept.any():
         return line
-    found = paired([inside[kept] - area[kept]])
+    patients = np.array(own[0].patients)
+    found = paired([inside[kept] - area[kept]], groups=patients[kept])
     return line | {
         "heat in lungs": f"{inside[kept].mean():.3f}",
         "chance": f"{area[kept].mean():.3f}",

@@ -71,11 +71,14 @@ def _measured(found: Sequence[StageScores] | None) -> Measured | None:
     """Return the first seed's LEEP in both units."""
     if not found:
         return None
-    leep = found[0].scores["LEEP"]
-    in_bits = Interval(
-        *(v / UNITS["bits"] for v in (leep.value, leep.low, leep.high)), 1, leep.images
+    first, leep = found[0], found[0].scores["LEEP"]
+    # A basic bootstrap may leave the range that LEEP has: between -H(Y) and 0.
+    ends = np.clip([leep.value, leep.low, leep.high], first.bounds["-H(Y)"], 0)
+    nats, bits = (
+        Interval(*(float(end) / unit for end in ends), 1, leep.images)
+        for unit in (UNITS["nats"], UNITS["bits"])
     )
-    return Measured({BITS: in_bits, NATS: leep}, (found[0].provenance,))
+    return Measured({BITS: bits, NATS: nats}, (first.provenance,))
 
 
 def draw_lines(

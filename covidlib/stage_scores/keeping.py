@@ -35,6 +35,7 @@ def read(results: Path) -> list[StageScores]:
     found = []
     for body in kept(results / FOLDER):
         body["likelihoods"] = np.array(body["likelihoods"])
+        body["patients"] = tuple(body.get("patients", ()))
         body["scores"] = {
             name: _interval(values, body["images"]) for name, values in body["scores"].items()
         }

@@ -48,6 +48,7 @@ class StageScores:
         shuffled: LEEP with shuffled labels, mean: what a source gains that knows nothing.
         likelihoods: log p(y | x) of every image, whose mean is LEEP. Shape: (N,).
         provenance: commit, versions, data, phantom, profile.
+        patients: whose the images are; empty in scores that were kept without.
     """
 
     key: str
@@ -60,6 +61,7 @@ class StageScores:
     shuffled: float
     likelihoods: np.ndarray
     provenance: Mapping[str, object]
+    patients: tuple[str, ...] = ()
 
     @property
     def network(self) -> tuple[str, str]:
@@ -142,6 +144,7 @@ def score_stage(
             "phantom": target.dataset.phantom,
             "profile": profile,
         },
+        patients=tuple(groups),
     )
 
 

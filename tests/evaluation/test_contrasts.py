@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+from scipy import stats
 from synthetic_predictions import predictions
 
 from covidlib.errors import DataError
 from covidlib.evaluation import difference, score
-from covidlib.evaluation.contrasts import contrast, paired, weakest
+from covidlib.evaluation.contrasts import contrast, over_runs, paired, weakest
 
 FEW = {"resamples": 500}
 
@@ -105,6 +106,32 @@ def test_paired_differences_have_the_interval_of_their_mean():
     assert found.smallest == pytest.approx((1.96 + 0.84) * error, rel=0.05)
     with pytest.raises(DataError, match="same images"):
         paired([values, values[:3]])
+
+
+def test_patients_are_drawn_whole():
+    rng = np.random.default_rng(3)
+    persons = rng.normal(0.3, 1, 100)
+    found = paired([np.repeat(persons, 4)], groups=np.repeat(np.arange(100), 4).astype(str))
+    error = persons.std() / 10
+    assert found.value == pytest.approx(persons.mean())
+    assert found.high - found.low == pytest.approx(2 * 1.96 * error, rel=0.06)
+    alone = paired([np.repeat(persons, 4)])
+    assert found.high - found.low > 1.8 * (alone.high - alone.low)
+
+
+def test_numbers_of_trainings_have_a_t_test():
+    values = np.array([[0.2, 0.5], [0.1, -0.1], [0.4, 0.3]])
+    found, theirs = over_runs(values), stats.ttest_1samp(values.ravel(), 0)
+    assert found.p_value == pytest.approx(theirs.pvalue)
+    assert (found.low, found.high) == pytest.approx(tuple(theirs.confidence_interval()))
+    assert (found.units, found.runs) == (2, 6)
+    assert found.each == pytest.approx((0.7 / 3, 0.7 / 3))
+    # Three of one sign prove nothing yet; a bootstrap of them would be certain.
+    few = np.array([[0.1], [0.5], [1.2]])
+    assert over_runs(few).p_value > 0.1 > 0.01 > paired([few[:, 0]]).p_value
+    assert over_runs(np.zeros((2, 1))).p_value == 1
+    with pytest.raises(DataError, match="two differences"):
+        over_runs(np.ones((1, 1)))
 
 
 def test_the_weakest_of_several_effects_decides():
