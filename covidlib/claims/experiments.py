@@ -1,6 +1,6 @@
 """Experiments on recorded runs: weighted sums of a paper's rows, one per network."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,10 +10,13 @@ from covidlib.evaluation.contrasts import Effect, contrast, weakest
 from covidlib.plans import PLANS, plan
 from covidlib.published import paper_value
 from covidlib.runs.record import Record
-from covidlib.runs.recorded import PROFILES, rows
+from covidlib.runs.recorded import by_profile
 
 Cell = Mapping[str, str]
 Unit = Sequence[tuple[float, Cell]]  # weights and cells of published tables: one number
+Known = Sequence[tuple[Cell, list[Record]]]  # the cells of rows, with their recorded runs
+Experiment = Callable[[Path], Effect | str]
+NOT_RECORDED = "its runs are not recorded yet"
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,7 @@ class Contrast:
 
     def __call__(self, results: Path) -> Effect | str:
         """Return the effect from the first profile that has a unit's runs, or a reason."""
-        for profile in PROFILES:
-            plans = [name for name in self.plans if name in PLANS]
-            known = [row for name in plans for row in cells_of(name, profile, results)]
+        for known in cells_of(self.plans, results):
             whole = [
                 [(weight, runs_of(cell, known)) for weight, cell in terms] for terms in self.units
             ]
@@ -47,18 +48,12 @@ class Contrast:
             if whole:
                 tables = [[(w, [r.predictions for r in runs]) for w, runs in u] for u in whole]
                 return contrast(tables, self.metric, margin=self.margin)
-        return "its runs are not recorded yet"
+        return NOT_RECORDED
 
     @property
     def printed(self) -> float | None:
         """The same mean in the paper's own numbers; None where a cell is not printed."""
-        sums = []
-        for terms in self.units:
-            values = [(weight, self._printed(cell)) for weight, cell in terms]
-            if any(value is None for _, value in values):
-                return None
-            sums.append(sum(weight * value for weight, value in values))
-        return sum(sums) / len(sums)
+        return printed_mean(self.units, self._printed, self.margin)
 
     def _printed(self, cell: Cell) -> float | None:
         for name in self.plans:
@@ -80,7 +75,7 @@ class Every:
     The larger p value is valid for "all of them hold" without a correction (Berger 1982).
     """
 
-    parts: tuple[Contrast, ...]
+    parts: tuple[Experiment, ...]
 
     def __call__(self, results: Path) -> Effect | str:
         """Return the weakest effect, or the first reason."""
@@ -95,7 +90,7 @@ class Every:
         return None if None in values else min(values)
 
 
-def unmeasured(reason: str):
+def unmeasured(reason: str) -> Experiment:
     """Return an experiment that cannot be done, and why."""
 
     def say(results: Path) -> str:
@@ -109,15 +104,35 @@ def _table(name: str) -> str:
     return plan(name, "smoke", phantoms=True).table if name in PLANS else ""
 
 
+def printed_mean(
+    units: Sequence[Unit], value: Callable[[Cell], float | None], margin: float
+) -> float | None:
+    """Return the mean over units of weighted sums, and the margin; None where a value is."""
+    sums = []
+    for terms in units:
+        values = [(weight, value(cell)) for weight, cell in terms]
+        if any(one is None for _, one in values):
+            return None
+        sums.append(margin + sum(weight * one for weight, one in values))
+    return sum(sums) / len(sums)
+
+
+def cells_of(names: Sequence[str], results: Path) -> Iterator[Known]:
+    """Yield the rows of some plans, those of no known name left out, profile by profile."""
+    for plans in zip(*(_cells(name, results) for name in names if name in PLANS), strict=True):
+        yield [row for rows in plans for row in rows]
+
+
 @lru_cache
-def cells_of(name: str, profile: str, results: Path) -> list[tuple[dict[str, str], list[Record]]]:
-    """Return the cells of a plan's rows with their recorded runs. Records keep their tables."""
-    chosen = plan(name, profile, phantoms=False)
-    found = rows(chosen, results)
-    return [(dict(row.cell) | {"label": row.label}, found[row.label]) for row in chosen.rows]
+def _cells(name: str, results: Path) -> list[Known]:
+    """Return the rows of a plan in every profile. Records keep their tables."""
+    return [
+        [(dict(row.cell) | {"label": row.label}, found[row.label]) for row in chosen.rows]
+        for chosen, found in by_profile(name, results)
+    ]
 
 
-def runs_of(cell: Cell, known: Sequence[tuple[dict[str, str], list[Record]]]) -> list[Record]:
+def runs_of(cell: Cell, known: Known) -> list[Record]:
     """Return the recorded runs of the first row that fits a cell; see ``cells_of``."""
     for columns, records in known:
         if records and cell.items() <= columns.items():

@@ -8,10 +8,9 @@ has to agree; elsewhere the mean over those that are recorded counts.
 from functools import partial
 
 from covidlib.claims.claim import Claim
-from covidlib.claims.experiments import Cell, Unit, unmeasured
+from covidlib.claims.experiments import Cell, Experiment, Unit, unmeasured
 from covidlib.claims.magsd_experiments import (
     Each,
-    Experiment,
     FoldContrast,
     FoldNumber,
     ahead_of_third,

@@ -9,7 +9,15 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from covidlib.claims.experiments import Cell, Unit, cells_of, runs_of
+from covidlib.claims.experiments import (
+    NOT_RECORDED,
+    Cell,
+    Every,
+    Unit,
+    cells_of,
+    printed_mean,
+    runs_of,
+)
 from covidlib.errors import DataError
 from covidlib.evaluation import confusion
 from covidlib.evaluation.comparisons import corrected_t
@@ -18,10 +26,6 @@ from covidlib.plans import plan
 from covidlib.published import PaperValue, paper_value
 from covidlib.runs.folds import fold_of, image_counts
 from covidlib.runs.record import Record
-from covidlib.runs.recorded import PROFILES
-
-NOT_RECORDED = "its runs are not recorded yet"
-Experiment = Callable[[Path], Effect | str]
 
 
 class Fold(NamedTuple):
@@ -48,8 +52,7 @@ def measured(name: str, units: Asked, results: Path) -> Effect | str:
         results: the folder ``book/results``.
     """
     most = 0
-    for profile in PROFILES:
-        known = cells_of(name, profile, results)
+    for known in cells_of([name], results):
         found = [by_fold([runs_of(cell, known) for cell in cells], of) for cells, of in units]
         most = max(most, *map(len, found))
         if whole := [folds for folds in found if len(folds) > 1]:
@@ -135,15 +138,12 @@ class FoldContrast:
     @property
     def printed(self) -> float | None:
         """The same mean in the paper's own numbers; None where a cell is not printed."""
-        sums = []
-        for terms in self.units:
-            values = [
-                (weight, printed_value(self.plan, self.metric, cell)) for weight, cell in terms
-            ]
-            if any(value is None for _, value in values):
-                return None
-            sums.append(self.margin + sum(weight * value.value for weight, value in values))
-        return sum(sums) / len(sums)
+
+        def value(cell: Cell) -> float | None:
+            found = printed_value(self.plan, self.metric, cell)
+            return None if found is None else found.value
+
+        return printed_mean(self.units, value, self.margin)
 
 
 @dataclass(frozen=True)
@@ -183,15 +183,12 @@ def hardest_pair(pair: tuple[str, str], records: Sequence[Record]) -> float:
 
 
 @dataclass(frozen=True)
-class Each:
-    """Several experiments that must all agree: the one that agrees least speaks for them.
+class Each(Every):
+    """Several experiments that must all agree; some of them can refute what all would support.
 
-    For "all of them hold" the larger p value needs no correction (Berger 1982); for "one of them
-    fails" it is multiplied by their number. While some are not recorded the others can speak
-    against the claim, not for it.
+    For "one of them fails" the p value is multiplied by their number. While some are not recorded
+    the others can speak against the claim, not for it.
     """
-
-    parts: tuple[FoldContrast | FoldNumber, ...]
 
     def __call__(self, results: Path) -> Effect | str:
         """Return the weakest effect, or a reason."""
@@ -208,9 +205,3 @@ class Each:
                 f"the weakest gives {one.value:+.3f} [{one.low:+.3f}, {one.high:+.3f}]"
             )
         return one
-
-    @property
-    def printed(self) -> float | None:
-        """The smallest effect in the paper's own numbers."""
-        values = [part.printed for part in self.parts]
-        return None if None in values else min(values)

@@ -7,16 +7,14 @@ from pathlib import Path
 import numpy as np
 from scipy import special, stats
 
-from covidlib.claims.experiments import Cell, cells_of, runs_of
+from covidlib.claims.experiments import NOT_RECORDED, Cell, cells_of, runs_of
 from covidlib.claims.magsd_experiments import (
-    NOT_RECORDED,
     Fold,
     by_fold,
     images_of,
     printed_value,
 )
 from covidlib.evaluation.contrasts import POWER, Effect, paired, weakest
-from covidlib.runs.recorded import PROFILES
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,7 @@ class Spread:
 
     def __call__(self, results: Path) -> Effect | str:
         """Return the effect from the first profile that has three folds of a unit, or a reason."""
-        for profile in PROFILES:
-            known = cells_of(self.plan, profile, results)
+        for known in cells_of([self.plan], results):
             found = [
                 by_fold([runs_of(cell, known) for cell in cells], lambda records: 0.0)
                 for cells in self.units

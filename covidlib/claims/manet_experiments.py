@@ -8,16 +8,15 @@ import numpy as np
 import pandas as pd
 
 from covidlib import lung_heat
-from covidlib.evaluation.contrasts import Effect, over_runs, paired, weakest
+from covidlib.claims.experiments import NOT_RECORDED
+from covidlib.evaluation.contrasts import Effect, over_runs, paired
 from covidlib.evaluation.convergence import fluctuation, rise
 from covidlib.lung_heat import Heat
-from covidlib.plans import plan
 from covidlib.plans.manet import BACKBONES, label
 from covidlib.runs.record import Record
-from covidlib.runs.recorded import PROFILES, rows
+from covidlib.runs.recorded import by_profile
 
 NAME = "manet/classification"
-NOT_RECORDED = "its runs are not recorded yet"
 Curve = Callable[[pd.DataFrame], float]
 
 
@@ -38,8 +37,7 @@ class CurveExperiment:
 
     def __call__(self, results: Path) -> Effect | str:
         """Return the effect from the first profile that has both sides of a network."""
-        for profile in PROFILES:
-            known = rows(plan(NAME, profile, phantoms=False), results)
+        for _, known in by_profile(NAME, results):
             units = [self._unit(known, backbone) for backbone in BACKBONES]
             units = [unit for unit in units if unit is not None]
             if units:
@@ -70,20 +68,6 @@ def loss_jumps(curve: pd.DataFrame) -> float:
 def slowness(curve: pd.DataFrame) -> float:
     """Return after which share of training validation accuracy has risen."""
     return rise(curve, "val_accuracy")
-
-
-@dataclass(frozen=True)
-class Both:
-    """Two experiments that must agree; the weaker one speaks."""
-
-    first: Callable[[Path], Effect | str]
-    second: Callable[[Path], Effect | str]
-
-    def __call__(self, results: Path) -> Effect | str:
-        """Return the weaker effect, or the first reason."""
-        found = [self.first(results), self.second(results)]
-        reasons = [one for one in found if isinstance(one, str)]
-        return reasons[0] if reasons else weakest(found)
 
 
 @dataclass(frozen=True)
@@ -126,8 +110,7 @@ def _owners(patients: pd.Series) -> np.ndarray:
 
 def cleaning(results: Path) -> Effect | str:
     """Return what post-processing adds to the IoU of every test image of the segmentation."""
-    for profile in PROFILES:
-        known = rows(plan("manet/segmentation", profile, phantoms=False), results)
+    for _, known in by_profile("manet/segmentation", results):
         records = [record for found in known.values() for record in found]
         if records:
             tests = pd.concat([record.test for record in records])

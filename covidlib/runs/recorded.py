@@ -1,5 +1,6 @@
 """The runs on real images that came with the book."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from covidlib.plans import Plan, plan
@@ -19,12 +20,18 @@ def recorded(name: str, results: Path) -> dict[str, list[Record]]:
         Rows by label, in the plan's order; an empty list where nothing is recorded.
     """
     found: dict[str, list[Record]] = {}
-    for profile in PROFILES:
-        chosen = plan(name, profile, phantoms=False)
-        for row, records in rows(chosen, results).items():
+    for _, known in by_profile(name, results):
+        for row, records in known.items():
             if not found.get(row):
                 found[row] = records
     return found
+
+
+def by_profile(name: str, results: Path) -> Iterator[tuple[Plan, dict[str, list[Record]]]]:
+    """Yield a plan and the recorded runs of its rows, profile by profile, as they may speak."""
+    for profile in PROFILES:
+        chosen = plan(name, profile, phantoms=False)
+        yield chosen, rows(chosen, results)
 
 
 def rows(chosen: Plan, results: Path) -> dict[str, list[Record]]:

@@ -74,7 +74,11 @@ def test_printed_effects_are_those_of_the_papers_tables():
     ]
     assert BY_ID["01"].printed == pytest.approx(np.mean(extra))
     assert BY_ID["09"].printed == pytest.approx(np.mean(list(gains.values())))
-    assert BY_ID["13"].printed is None
+    assert BY_ID["13"].printed is BY_ID["06"].printed is None
+    deeper = [
+        value("r101", v, "full", "ours") - value("r50", v, "full", "ours") for v in msatl.VARIANTS
+    ]
+    assert BY_ID["04"].printed == pytest.approx(np.mean(deeper) + msatl.MARGIN)
     # STL-N and STL-M of Table 5: the smaller of the two gains of attention speaks.
     assert BY_ID["10"].printed == pytest.approx((0.016 + 0.024) / 2)
     # Table 6 in print: attention's mean step minus the plain one's, the smaller of both steps.
