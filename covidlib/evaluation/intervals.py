@@ -94,6 +94,8 @@ def roc_band(
         truth, values = one_against_rest(run, positive)
         mean += read_curves(truth, values, np.ones((1, len(run))), grid)[0] * drawn.share[i]
         used = drawn.times[:, i] > 0
+        if not used.any():  # among few draws, one of several seeds may never come up
+            continue
         times = drawn.times[used, i, None] * drawn.share[i]
         band[used] += times * read_curves(truth, values, drawn.weights[i][used], grid)
     low, high = np.nanquantile(band, [(1 - level) / 2, (1 + level) / 2], axis=0)

@@ -195,6 +195,12 @@ def test_a_roc_band_holds_its_curve_and_its_area():
     assert band.iloc[-1][["tpr", "low", "high"]].tolist() == pytest.approx([1, 1, 1])
 
 
+def test_a_roc_curve_needs_no_draw_of_every_seed():
+    runs = [predictions(n=60, seed=seed) for seed in range(5)]
+    one, many = (roc_band(runs, resamples=count, points=11) for count in (1, 300))
+    assert one[["fpr", "tpr"]].equals(many[["fpr", "tpr"]])
+
+
 def test_two_thousand_resamples_of_the_test_set_take_about_a_second():
     table = predictions(203, per_patient=2)
     intervals(table)  # imports
