@@ -17,6 +17,7 @@ from covidlib.claims.claim import (
     SUPPORTED,
     VERDICTS,
     Claim,
+    Counted,
     judge,
     ledger,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "SUPPORTED",
     "VERDICTS",
     "Claim",
+    "Counted",
     "judge",
     "ledger",
     "ledgers",

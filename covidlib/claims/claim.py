@@ -21,14 +21,30 @@ FEWEST = 3  # trainings per side, over all networks; fewer say nothing about a m
 
 
 @dataclass(frozen=True)
+class Counted:
+    """What counting decides, without images, trainings or chance.
+
+    Args:
+        holds: whether the claim does; None where it depends on how it is read.
+        why: what was counted.
+    """
+
+    holds: bool | None
+    why: str
+
+
+Found = Effect | Counted | str  # a measured effect, a count, or why there is neither
+
+
+@dataclass(frozen=True)
 class Claim:
     """One qualitative claim.
 
     Args:
         id: as in ``claims.csv``, "msatl-Q01".
         statement: in our words, so that an effect above 0 agrees with it.
-        experiment: from the folder ``book/results`` to the effect, or to the reason why it cannot
-            be measured.
+        experiment: from the folder ``book/results`` to the effect, to what counting decides, or to
+            the reason why there is neither.
         measure: what the effect is, "AUC".
         printed: the same effect in the paper's own numbers; None where it prints none.
         necessary: the experiment tests only what must hold if the claim does: it can speak
@@ -38,17 +54,18 @@ class Claim:
 
     id: str
     statement: str
-    experiment: Callable[[Path], Effect | str]
+    experiment: Callable[[Path], Found]
     measure: str = "AUC"
     printed: float | None = None
     necessary: bool = False
     note: str = ""
 
 
-def judge(claim: Claim, found: Effect | str, p_value: float) -> tuple[str, str]:
+def judge(claim: Claim, found: Found, p_value: float) -> tuple[str, str]:
     """Return the verdict and the reason for it.
 
     - *not testable here*: there is no effect, only a reason.
+    - what is counted holds, does not hold, or is *inconclusive* where its wording decides.
     - *inconclusive*: fewer than three trainings per side; or no significance, while the paper's
       own effect lies within the interval, or is unknown.
     - *supported*: significant in the claim's direction.
@@ -62,6 +79,9 @@ def judge(claim: Claim, found: Effect | str, p_value: float) -> tuple[str, str]:
     """
     if isinstance(found, str):
         return NOT_TESTABLE, found
+    if isinstance(found, Counted):
+        verdicts = {True: SUPPORTED, False: NOT_SUPPORTED, None: INCONCLUSIVE}
+        return verdicts[found.holds], found.why
     if found.runs < FEWEST:
         trainings = "one training" if found.runs == 1 else f"{found.runs} trainings"
         return INCONCLUSIVE, f"{trainings} per side: the seed's part is not known"

@@ -8,7 +8,7 @@ networks, these are drawn too.
 import weakref
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -119,6 +119,20 @@ def paired(
         times = draw(np.asarray(groups), np.zeros(len(values)), resamples, rng)
     drawn = times / times.sum(axis=1, keepdims=True)
     return _effect(values.mean(axis=0), drawn @ values, values.shape[1], len(values), rng)
+
+
+def over_draws(table: np.ndarray, images: int, seed: int = 0) -> Effect:
+    """Return the mean over runs of a number that was also computed on drawn patients.
+
+    Args:
+        table: first the number of each run, then its values when patients are drawn anew. Shape:
+            (1 + resamples, runs).
+        images: how many went in.
+        seed: of drawing the runs.
+    """
+    rng = np.random.default_rng([seed, len(table)])
+    found = _effect(table[0], table[1:], table.shape[1], images, rng)
+    return replace(found, units=1, each=(found.value,))
 
 
 def over_runs(differences: np.ndarray) -> Effect:

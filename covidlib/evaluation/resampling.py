@@ -102,6 +102,19 @@ def _from_counts(s: Scored, metric: str, weights: np.ndarray) -> np.ndarray:
     return ratios[:, 1] if s.binary and metric != "f1_macro" else ratios.mean(axis=1)
 
 
+def f1_by_class(s: Scored, weights: np.ndarray) -> np.ndarray:
+    """Return the F1 of each class against the rest under each row of weights.
+
+    Returns:
+        0 where a class is there and never right, NaN where it is neither there nor given. Shape:
+        (R, K).
+    """
+    numbers = np.arange(len(s.classes))
+    actual = (s.truth[:, None] == numbers).astype(float)
+    chosen = (s.predicted[:, None] == numbers).astype(float)
+    return _ratio(2 * (weights @ (actual * chosen)), weights @ actual + weights @ chosen)
+
+
 def weighted_auc(positive: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Area under the ROC curve under each row of weights: P(positive scores higher) + P(tie)/2.
 

@@ -11,6 +11,7 @@ from covidlib.claims import (
     NOT_TESTABLE,
     SUPPORTED,
     Claim,
+    Counted,
     judge,
     ledger,
     ledgers,
@@ -53,6 +54,17 @@ def test_what_is_only_necessary_never_supports_a_claim():
     assert judge(made, EFFECT, 0.001)[0] == INCONCLUSIVE
     against = replace(EFFECT, value=-0.05, low=-0.09, high=-0.01)
     assert judge(made, against, 0.001)[0] == NOT_SUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("holds", "verdict"), [(True, SUPPORTED), (False, NOT_SUPPORTED), (None, INCONCLUSIVE)]
+)
+def test_what_is_counted_needs_no_test(holds, verdict):
+    found = Counted(holds, "counted: 0")
+    assert judge(claim(found), found, float("nan")) == (verdict, "counted: 0")
+    whole = ledger("msatl", [claim(found), claim(EFFECT, "02")], NOWHERE)
+    assert whole.loc["msatl-Q01", ["verdict", "effect"]].tolist()[0] == verdict
+    assert whole.loc["msatl-Q02", "p_value"] == EFFECT.p_value  # counts are no tests to correct
 
 
 def test_p_values_are_corrected_over_the_claims_that_can_be_tested():
