@@ -48,7 +48,8 @@ class Contrastive(Method):
         if not hasattr(network, "embed"):
             raise RunError(f"{type(network).__name__} has no embed(images), so nothing to contrast")
         if settings.images == "all":
-            self.train_rows = torch.arange(len(data.table))
+            chosen = data.table["split"].notna().to_numpy()  # not what a limit leaves out
+            self.train_rows = torch.from_numpy(chosen.nonzero()[0])
         else:
             self.train_rows = data.rows("train", labelled=False)
         self.network.classifier.requires_grad_(False)  # no labels, no gradient

@@ -120,6 +120,14 @@ def test_the_transductive_variant_is_another_run_and_says_what_it_saw(root, tmp_
     assert found == {"train": 22, "val": 6, "test": 10}
 
 
+def test_all_images_are_no_more_than_the_limit_leaves(root):
+    few = training_data(replace(DATA, limit=2), root)
+    method = build(spec(images="all", data=replace(DATA, limit=2)), few)
+    kept = few.table["split"].notna()
+    assert method.train_rows.tolist() == few.table.index[kept].tolist()
+    assert kept.sum() == 2 * 3 * len(few.classes)
+
+
 @pytest.mark.parametrize("kind", METHODS)
 def test_labels_play_no_part_in_the_loss(root, kind):
     (method, batch), (other, _) = started(root, kind), started(root, kind)
