@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -94,3 +95,10 @@ def test_settings_stand_beside_those_they_follow():
     frame = parts.settings_table("smoke").frame
     assert frame.loc["lr", "msatl"] == "0.3" and frame.loc["lr", "MoCo"] == "0.03"
     assert frame.isna().loc["queue", "msatl"]
+
+
+def test_a_recorded_stage_that_several_seeds_share_is_one_run():
+    folder = Path(__file__).parents[1] / "book" / "results"
+    known = parts.recorded_runs(SimpleNamespace(recorded=folder))
+    keys = [record.key for records in known.values() for record in records]
+    assert keys and len(keys) == len(set(keys))

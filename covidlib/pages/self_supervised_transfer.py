@@ -157,11 +157,15 @@ def recorded_runs(page: Page) -> dict[str, list[Record]]:
     found: dict[str, list[Record]] = {name: [] for name in METHODS}
     for profile in ("paper", "laptop"):
         chosen = plan("msatl/ssl_comparison", profile, phantoms=False)
-        for spec in chosen.specs:
-            stage, kind = spec.init, type(spec.init.training)
+        # Seeds of the last stage may share this one; it is then one run, not several.
+        stages = {
+            spec.init.key: spec.init for spec in chosen.specs if spec.network.slug == "r50-baseline"
+        }
+        for stage in stages.values():
+            kind = type(stage.training)
             name = {SstlmSettings: "SSTL-M", MocoSettings: "MoCo", SimclrSettings: "SimCLR"}[kind]
             folder = page.recorded / "msatl" / stage.key
-            if spec.network.slug == "r50-baseline" and (folder / RECORD).exists():
+            if (folder / RECORD).exists():
                 found[name].append(Record(folder).check(stage))
         if any(found.values()):
             break

@@ -227,7 +227,8 @@ def sentences(page: Page, known: Runs, medical: Runs) -> dict[str, float | int |
         }
         top = max(values, key=lambda label: values[label].value)
         name = next(iter(known[top])).provenance["data"]
-        best = f"Recorded on {name}: {top} has the highest top-1, {format_interval(values[top])}"
+        told = "has the highest top-1," if len(values) > 1 else "alone, top-1"
+        best = f"Recorded on {name}: {top} {told} {format_interval(values[top])}"
         if not _on_imagenet(known[top]):
             best += "; these are not ImageNet's images, so every verdict stays open"
     return {

@@ -12,7 +12,7 @@
 # This page follows both tasks step by step, shows what is cut out of real or drawn slices, and names the places where the text has to be interpreted.
 #
 # ```{admonition} In short
-# The boxes around the lungs were found in {glue:text}`located` training slices; in {glue:text}`whole:.0%` of them nothing looked like two lungs, and the whole image was taken.
+# Lungs were looked for in {glue:text}`located` training slices; in {glue:text}`whole:.0%` of them nothing looked like two lungs, and the whole image was taken as their box.
 # On drawn slices, whose lungs are known, the boxes are right to {glue:text}`error:.0f` pixel of {glue:text}`side`.
 # Equation 2 as printed divides only the positive similarity by the temperature; {glue:text}`negatives` random negatives then weigh as little as {glue:text}`printed_weight:.4f` of a perfect pair.
 # ```
