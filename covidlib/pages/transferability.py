@@ -15,6 +15,7 @@ from scipy.optimize import brentq
 
 from covidlib import figures
 from covidlib.data.cards import card
+from covidlib.data_page import PlainTable
 from covidlib.published import published
 from covidlib.transferability import (
     bounds,
@@ -150,7 +151,7 @@ def accuracy_for(gain: float) -> float:
     return float(brentq(lambda a: 1 - entropy([a, 1 - a], "bits") - gain, 0.5, 1.0))
 
 
-def claims_table() -> pd.DataFrame:
+def claims_table() -> PlainTable:
     """Check what section 6.7 says against the printed values, rounding taken into account."""
     table = printed()
     slack = 2 * float(published("msatl", 6)["half_width"].max())
@@ -161,7 +162,7 @@ def claims_table() -> pd.DataFrame:
         base = steps.loc[f"{depth} baseline"]
         for name in ("1 ATTN", "5 ATTNs"):
             larger += list((steps.loc[f"{depth} {name}"] - base) > 2 * slack)
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "statement": [
                 "LEEP rises with each added stage, for every network",
@@ -174,6 +175,7 @@ def claims_table() -> pd.DataFrame:
         },
         index=["msatl-Q15", "msatl-Q14"],
     )
+    return PlainTable(frame)
 
 
 # A source that knows nothing

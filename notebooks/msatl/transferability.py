@@ -205,6 +205,6 @@ parts.luck(0.5).to_frame().map("{:.1%}".format)
 #
 # The simulation has Gaussian classes, linear signals and isotropic noise, which suits some scores and hurts the shrunk H-score; it shows how a score can fail, not how often it does on networks.
 # A study of seven scores in three medical applications found none reliable {cite}`chaves2023transferability`.
-# No score is computed for a trained network here: Table 6 needs the pre-training stages first.
+# No score is computed for a trained network here: Table 6 stands on [a page of its own](leep_scores.ipynb).
 #
-# The networks without transfer, which those stages must beat, are in [](without_transfer.ipynb).
+# The networks without transfer, which pre-training must beat, are in [](without_transfer.ipynb).

@@ -40,7 +40,7 @@ def test_the_accuracy_behind_a_gain_solves_its_equation():
 
 
 def test_the_claims_of_the_text_hold_in_print():
-    found = parts.claims_table()["holds in print, beyond rounding"]
+    found = parts.claims_table().frame["holds in print, beyond rounding"]
     assert found["msatl-Q15"] == "12 of 12"
     assert found["msatl-Q14"] == "8 of 8"
 
