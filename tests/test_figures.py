@@ -115,6 +115,15 @@ def test_training_curves_show_each_run_and_their_mean(ax):
         figures.training_curves(ax, {"m": runs}, "auc")
 
 
+def test_a_model_has_one_colour_in_panels_side_by_side():
+    run = pd.DataFrame({"epoch": [0, 1], "loss": [1.0, 0.5]})
+    _, axes = plt.subplots(1, 2)
+    for ax, shown in zip(axes, ({"b": run}, {"a": run, "b": run}), strict=True):
+        figures.training_curves(ax, shown, "loss", names=["a", "b"])
+    assert axes[0].lines[0].get_color() == axes[1].lines[1].get_color()
+    assert labels(axes[0]) == ["b (n=1)"]
+
+
 def test_a_curve_of_one_epoch_is_a_point_between_whole_epochs(ax):
     figures.training_curves(ax, {"m": pd.DataFrame({"epoch": [0], "loss": [0.5]})}, "loss")
     assert ax.lines[-1].get_marker() == "o" and ax.get_xlim() == (-0.5, 0.5)

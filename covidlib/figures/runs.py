@@ -19,6 +19,7 @@ def training_curves(
     *,
     x: str = "epoch",
     label: str | None = None,
+    names: Sequence[str] = (),
 ) -> Axes:
     """Draw one quantity per epoch: a thin line per run, a thick one for the mean over runs.
 
@@ -27,11 +28,14 @@ def training_curves(
         curves: the ``curve.csv`` of one or more runs, by model. Epochs without a value are joined.
         y, x: columns.
         label: what the y axis says; the column's name by default.
+        names: every model of this panel and of those beside it, so that all give it one colour.
 
     Raises:
         DataError: a curve lacks a column.
     """
-    for name, look in looks(list(curves)):
+    for name, look in looks(list(dict.fromkeys([*names, *curves]))):
+        if name not in curves:
+            continue
         given = curves[name]
         runs = [given] if isinstance(given, pd.DataFrame) else list(given)
         if lacking := [column for run in runs for column in (x, y) if column not in run]:

@@ -133,7 +133,8 @@ def draw_accuracy(axes: Sequence[Axes], results: Results) -> None:
                 nothing(ax, "too few epochs for a curve").set_title(title, fontsize=10)
                 break
             if curves:
-                figures.training_curves(ax, curves, "val_accuracy", label="validation accuracy")
+                words = {"label": "validation accuracy", "names": names}
+                figures.training_curves(ax, curves, "val_accuracy", **words)
                 ax.set_title(f"{title}, {kind}", fontsize=10)
                 break
         else:

@@ -212,12 +212,14 @@ def format_effect(found: Effect) -> str:
 
 def draw_curves(axes: Sequence[Axes], results: Results, column: str = "loss") -> None:
     """Draw training curves of the recorded runs (left) and of this run (right)."""
+    rows = [row.label for row in results.chosen.rows]
+    names = [label for label in rows if results.shown.get(label) or results.done.get(label)]
     for ax, name, runs in zip(
         axes, ("recorded", "this run"), (results.shown, results.done), strict=True
     ):
         curves = {label: [r.curve for r in found] for label, found in runs.items() if found}
         if curves:
-            figures.training_curves(ax, curves, column)
+            figures.training_curves(ax, curves, column, names=names)
         else:
             nothing(ax)
         ax.set_title(name)

@@ -180,7 +180,7 @@ def draw_runs(axes: Sequence[Axes], runs: Mapping[str, Record], known: Mapping[s
         for row, (quantity, words) in enumerate(QUANTITIES.items()):
             ax = axes[row][column]
             if curves:
-                figures.training_curves(ax, curves, quantity, label=words)
+                figures.training_curves(ax, curves, quantity, label=words, names=list(METHODS))
                 if row < len(QUANTITIES) - 1:
                     ax.get_legend().remove()
             else:

@@ -205,10 +205,11 @@ def _gain(runs: Runs, first: str, second: str, k: int) -> str:
 
 def draw_curves(axes: Sequence[Axes], known: Runs, done: Runs, column: str, label: str) -> None:
     """Draw one column of the curves, recorded (left) and of this run (right)."""
+    names = [row for row, found in known.items() if found or done.get(row)]
     for ax, name, runs in zip(axes, ("recorded", "this run"), (known, done), strict=True):
         curves = {row: [r.curve for r in found] for row, found in runs.items() if found}
         if curves:
-            figures.training_curves(ax, curves, column, label=label)
+            figures.training_curves(ax, curves, column, label=label, names=names)
         else:
             nothing(ax)
         ax.set_title(name)
