@@ -11,7 +11,7 @@ from synthetic_predictions import Result, answers, predictions
 
 from covidlib import figures
 from covidlib.errors import DataError
-from covidlib.evaluation import confusion, intervals, score
+from covidlib.evaluation import Interval, confusion, intervals, score
 from covidlib.published import paper_values
 from covidlib.tables import Row, comparison_table
 
@@ -249,3 +249,11 @@ def test_figures_draw_without_a_warning(ax, recwarn):
     figures.roc_curves(ax, {"m": predictions(40)}, resamples=20)
     figures.phantom_stamp(ax.figure).canvas.draw()
     assert not list(recwarn)
+
+
+def test_a_model_without_a_stage_is_not_drawn_but_keeps_its_colour(ax):
+    some, none = [Interval(v, v, v, 1, 9) for v in (0.5, 0.6)], [Interval(*[np.nan] * 3, 0, 0)] * 2
+    figures.steps(ax, {"a": none, "b": some}, ["one", "two"], "AUC")
+    assert labels(ax) == ["b"]
+    assert to_hex(ax.lines[0].get_color()) == figures.PALETTE[1]
+    assert [text.get_text() for text in ax.texts] == ["b: +0.100"]

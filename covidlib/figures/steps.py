@@ -21,7 +21,8 @@ def steps(
 
     Args:
         ax: where to draw.
-        lines: by model, one interval per stage; NaN where there is none.
+        lines: by model, one interval per stage; NaN where there is none. A model without any is
+            not drawn, but keeps its colour for the panels beside this one.
         stages: names of the stages.
         label: of the y axis.
         digits: of the gains.
@@ -30,6 +31,8 @@ def steps(
     gains: list[list[str]] = [[] for _ in stages[1:]]
     for shift, (name, look) in zip(shifts, looks(list(lines)), strict=True):
         table = np.array([(i.value, i.low, i.high) for i in lines[name]], dtype=float)
+        if np.isnan(table[:, 0]).all():
+            continue
         at = np.arange(len(stages)) + shift
         ax.plot(at, table[:, 0], marker="o", markersize=5, label=name, linewidth=2, **look)
         bars = np.clip(np.abs(table[:, 1:] - table[:, :1]), 0, None).T

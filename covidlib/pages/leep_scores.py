@@ -101,8 +101,7 @@ def draw_lines(
             name: [_point(found, (model, variant), stages) for stages in STAGES]
             for variant, name in NAMES.items()
         }
-        lines = {n: line for n, line in lines.items() if not all(np.isnan(p.value) for p in line)}
-        if lines:
+        if any(np.isfinite(point.value) for line in lines.values() for point in line):
             figures.steps(ax, lines, list(STAGES.values()), "LEEP, bits")
         else:
             nothing(ax, missing)
@@ -164,7 +163,10 @@ def agreement(page: Page, known: Sequence[StageScores]) -> PlainTable:
 
 
 def sentences(
-    page: Page, found: ComparisonTable, known: Sequence[StageScores]
+    page: Page,
+    found: ComparisonTable,
+    known: Sequence[StageScores],
+    done: Sequence[StageScores],
 ) -> dict[str, object]:
     """Return the numbers of the page's sentences."""
     counts = verdict_counts(found)
@@ -174,6 +176,7 @@ def sentences(
         told[name] = measured if isinstance(measured, str) else format_effect(measured)
     claims = {claim.id: claim for claim in CLAIMS}
     return told | {
+        "scored": max((one.scores["LEEP"].images for one in done), default=0),
         "stages": len(known),
         "cells": int(counts.sum()),
         "reproduced": int(counts["reproduced"]),

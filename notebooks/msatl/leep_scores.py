@@ -33,9 +33,9 @@ page = book.start(profile, data, seed)
 # %% [markdown]
 # ## What is scored
 #
-# A stage's network, classifier included, sees the 425 training images of COVID19-CT without being trained on them.
+# A stage's network, classifier included, sees the training images of COVID19-CT without being trained on them: 425 where it was recorded, {glue:text}`scored` in this run.
 # STL-N has one source class per kind of natural image, STL-M three; the rows "w/o TL" have none, and the paper prints numbers for them all the same.
-# Here an untrained network with its random classifier stands in, so that the first step can be drawn at all.
+# Here an untrained network with its random classifier stands in, so that the first step can be drawn at all; its attention layers add nothing yet, so such rows of one backbone are equal.
 #
 # Scores need weights, which recorded results do not hold.
 # They are computed where the stages were trained, by `python -m covidlib.stage_scores`, and kept as small files:
@@ -100,7 +100,7 @@ parts.relatives(done, "This run, phantoms." if page.phantom else "This run.")
 parts.agreement(page, known)
 
 # %% tags=["hide-input"]
-for name, value in parts.sentences(page, table, known).items():
+for name, value in parts.sentences(page, table, known, done).items():
     page.glue(name, value)
 
 # %% [markdown]
