@@ -11,11 +11,13 @@ from rich.text import Text
 from covidlib.data.commands import data_app
 from covidlib.errors import CovidlibError
 from covidlib.own_images.commands import register
+from covidlib.workflow_commands import workflow_app
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 app.add_typer(data_app, name="data")
 results_app = typer.Typer(no_args_is_help=True, help="Recorded results of real data.")
 app.add_typer(results_app, name="results")
+app.add_typer(workflow_app, name="workflow")
 register(app)
 console = Console()
 errors = Console(stderr=True)

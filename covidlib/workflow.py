@@ -9,16 +9,18 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
 from covidlib.data.cache import Preprocessing
 from covidlib.data.cache import prepare as decode
-from covidlib.data.decoding import read_uint8
+from covidlib.data.decoding import Problem, read_uint8
 from covidlib.data.layouts.common import images_in
 from covidlib.errors import DataError, RunError
 from covidlib.evaluation.predictions import PREFIX, classes_of
 from covidlib.explain import grad_cam, stretch
+from covidlib.own_images.modality import Look, look_at_all
 from covidlib.postprocessing import clean
 from covidlib.runs.rebuilding import rebuilt
 from covidlib.runs.record import PREDICTIONS, RECORD, WEIGHTS, Record
@@ -49,10 +51,17 @@ class Stage:
 
     @classmethod
     def of(cls, record: Record) -> "Stage":
-        """Read a stage from its record and its weights."""
-        spec = rebuilt(record)
-        network = spec.network.build(max(2, len(classes_of(record.predictions))))
-        network.load_state_dict(load_file(record.weights))
+        """Read a stage from its record and its weights.
+
+        Raises:
+            RunError: something is missing, damaged, or made by another version.
+        """
+        try:
+            spec = rebuilt(record)
+            network = spec.network.build(max(2, len(classes_of(record.predictions))))
+            network.load_state_dict(load_file(record.weights))
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            raise RunError(f"{record.folder} is incomplete or damaged: {error}") from error
         return cls(record, spec, network.eval())
 
     def images(self, paths: Sequence[Path]) -> np.ndarray:
@@ -66,8 +75,8 @@ class Read:
     """What the workflow says about some images; row i of each belongs to row i of ``table``.
 
     Args:
-        table: path, label, ``p_<class>``, ``lung_share`` (of the picture) and ``warning`` where no
-            lungs were found.
+        table: path, label, ``p_<class>``, ``lung_share`` (of the picture) and ``warning``: what
+            speaks against taking the label seriously, see ``Workflow.apply``.
         images: as decoded for the classifier. Shape: (N, S, S), uint8.
         predicted: lungs before post-processing, at the segmentation's size. Shape: (N, T, T), bool.
         lungs: after it. Shape: (N, S, S), bool.
@@ -98,6 +107,21 @@ class Read:
                 peak = max(self.heat[number].max(), 1e-12)
                 _save(self.heat[number] / peak * 255, target / f"{name}-heat.png")
         return target
+
+
+def _paths(images: str | Path | Sequence[Path]) -> list[Path]:
+    """Return the images of a folder, one image, or the paths that were given."""
+    if not isinstance(images, str | Path):
+        paths = [Path(path) for path in images]
+    elif Path(images).is_file():
+        paths = [Path(images)]
+    elif Path(images).is_dir():
+        paths = images_in(Path(images))
+    else:
+        raise DataError(f"{images} is neither a folder nor an image")
+    if not paths:
+        raise DataError(f"{images} holds no image")
+    return paths
 
 
 def _save(values: np.ndarray, path: Path) -> None:
@@ -170,16 +194,21 @@ class Workflow:
     def apply(self, images: str | Path | Sequence[Path], *, explain: bool = False) -> Read:
         """Segment, clean, mask and classify; with ``explain`` also say where the label comes from.
 
+        Every image gets a label, whatever it shows, and a warning where it does not look like a
+        chest X-ray, where no lungs were found, or where the networks know drawn images only.
+
         Args:
             images: a folder of X-rays, or their paths.
             explain: whether to compute Grad-CAM.
 
         Raises:
-            DataError: no image, or one that cannot be decoded.
+            DataError: no image, or some that cannot be decoded, which the message names.
         """
-        paths = images_in(Path(images)) if isinstance(images, str | Path) else list(images)
-        if not paths:
-            raise DataError(f"{images} holds no image")
+        paths = _paths(images)
+        looks = look_at_all(map(str, paths))
+        if refused := [look for look in looks if isinstance(look, Problem)]:
+            names = "; ".join(f"{one.path}: {one.reason}" for one in refused)
+            raise DataError(f"{len(refused)} of {len(looks)} images cannot be decoded: {names}")
         predicted, lungs = self.lungs(paths)
         shown = self.classification.images(paths)
         inputs = self._inputs(shown, lungs)
@@ -189,9 +218,20 @@ class Workflow:
         table["label"] = names[probabilities.argmax(1)]
         table[[PREFIX + name for name in names]] = probabilities
         table["lung_share"] = lungs.mean((1, 2))
-        table["warning"] = np.where(lungs.any((1, 2)), "", "no lungs were found")
+        table["warning"] = [
+            self._warning(look, bool(mask.any())) for look, mask in zip(looks, lungs, strict=True)
+        ]
         heat = self._heat(inputs, probabilities.argmax(1)) if explain else None
         return Read(table, shown, predicted, lungs, heat)
+
+    def _warning(self, look: Look, found: bool) -> str:
+        drawn = self.segmentation.record.phantom or self.classification.record.phantom
+        warnings = {
+            "it does not look like a chest X-ray": look.excludes("cxr"),
+            "no lungs were found": not found,
+            "the networks learnt from drawn images": drawn,
+        }
+        return "; ".join(text for text, holds in warnings.items() if holds)
 
     def lungs(self, paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
         """Return lungs as predicted (N, T, T), and cleaned at the classifier's size (N, S, S)."""

@@ -5,12 +5,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from covidlib.cli import app
 from covidlib.data.cache import Preprocessing
 from covidlib.data.phantoms import PhantomSettings
 from covidlib.errors import DataError, RunError
 from covidlib.models.cxr_classifiers import CxrClassifierSettings
 from covidlib.models.res_unet import ResUNetSettings
+from covidlib.runs.record import PREDICTIONS, RECORD, WEIGHTS
 from covidlib.runs.running import run, shown
 from covidlib.runs.spec import RunSpec
 from covidlib.runs.store import Store
@@ -100,8 +103,56 @@ def test_a_picture_without_lungs_is_named(workflow, tmp_path):
     shy = replace(stage.spec.training, threshold=1.0)
     blind = replace(workflow, segmentation=replace(stage, spec=replace(stage.spec, training=shy)))
     found = blind.apply(tmp_path)
-    assert found.table["warning"].tolist() == ["no lungs were found"]
+    (warning,) = found.table["warning"]
+    assert "no lungs were found" in warning
     assert found.table["lung_share"].tolist() == [0]
+
+
+def test_what_speaks_against_a_label_is_said(workflow, store, tmp_path):
+    paths, _ = paths_of(store)
+    assert workflow.apply(paths[0]).table["warning"].str.contains("learnt from drawn").all()
+    noise = np.random.default_rng(0).integers(0, 255, (64, 80, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "photo.png")
+    (warning,) = workflow.apply(tmp_path).table["warning"]
+    assert "does not look like a chest X-ray" in warning
+
+
+def test_images_that_cannot_be_decoded_are_all_named(workflow, store, tmp_path):
+    paths, _ = paths_of(store)
+    for name in ("one.png", "two.png"):
+        (tmp_path / name).write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"2 of 3 .*one\.png.*two\.png"):
+        workflow.apply([*paths[:1], tmp_path / "one.png", tmp_path / "two.png"])
+    with pytest.raises(DataError, match="neither a folder nor an image"):
+        workflow.apply(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("file", [RECORD, PREDICTIONS, WEIGHTS])
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_damaged_workflow_is_refused(workflow, tmp_path, file, gone):
+    place = workflow.save(tmp_path / "saved") / "classification" / file
+    place.unlink() if gone else place.write_bytes(b"{")
+    with pytest.raises(RunError, match=r"missing|no weights|incomplete or damaged"):
+        Workflow.load(tmp_path / "saved")
+
+
+def test_the_command_line_saves_and_applies(store, tmp_path):
+    paths, _ = paths_of(store)
+    call = CliRunner().invoke
+    options = ["--store", str(store.root)]
+    saved = call(app, ["workflow", "save", SPEC.key, str(tmp_path / "model"), *options])
+    assert saved.exit_code == 0, saved.output
+    arguments = ["workflow", "apply", str(tmp_path / "model"), str(paths[0])]
+    done = call(app, [*arguments, "--out", str(tmp_path / "out"), "--explain"])
+    assert done.exit_code == 0, done.output
+    assert {p.suffix for p in (tmp_path / "out").iterdir()} == {".csv", ".png"}
+    for wrong in (
+        ["workflow", "save", "no-such-run", str(tmp_path / "other"), *options],
+        ["workflow", "save", FINDER.key, str(tmp_path / "other"), *options],
+        [*arguments, "--out", str(tmp_path / "out")],
+    ):
+        found = call(app, wrong)
+        assert found.exit_code == 1 and "error" in found.output and "Traceback" not in found.output
 
 
 def test_what_is_missing_is_said(tmp_path, store):

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from covidlib.errors import CovidlibError
+from covidlib.files import writable
 
 console = Console()
 errors = Console(stderr=True)
@@ -42,14 +43,14 @@ def list_command(
     """Write a CSV of a folder's images, with patients read out of the files' names."""
     from covidlib.own_images.listing import list_images
 
-    with _plain_errors():
+    with plain_errors():
         listed = list_images(folder, target, patient=patient, join=join)
         for problem in listed.left_out:
-            _say(f"left out: {problem.path.name}: {problem.reason}")
+            say(f"left out: {problem.path.name}: {problem.reason}")
         people, unknown = listed.table["patient"].nunique(), listed.table["patient"].isna().sum()
-        _say(f"{target}: {len(listed.table)} images, {people} patients, {unknown} without one")
+        say(f"{target}: {len(listed.table)} images, {people} patients, {unknown} without one")
         if join:
-            _say(f"{listed.joined} images now share a patient with one of equal pixels")
+            say(f"{listed.joined} images now share a patient with one of equal pixels")
 
 
 def audit_command(
@@ -66,11 +67,14 @@ def audit_command(
     from covidlib.own_images.opening import open_own
     from covidlib.own_images.report import audit_page
 
-    with _plain_errors():
+    with plain_errors():
+        target = out or Path(f"{_stem(images)}-audit.html")
+        if target.is_dir():
+            raise CovidlibError(f"{target} is a folder; name a file, such as {target / 'a.html'}")
+        writable(target.parent)
         found = audit(open_own(images, positive=positive, seed=seed), modality, workers or None)
         _show_audit(found)
-        target = save(out or Path(f"{_stem(images)}-audit.html"), audit_page(found))
-        _say(f"the report: {target}")
+        say(f"the report: {save(target, audit_page(found))}")
         if found.stops:
             raise typer.Exit(1)
 
@@ -96,7 +100,7 @@ def train_command(
     from covidlib.own_images.model import CARD, free
     from covidlib.training.fit import Resources
 
-    with _plain_errors():
+    with plain_errors():
         made = make_model(
             images,
             free(out or Path(f"{_stem(images)}-model")),
@@ -109,10 +113,10 @@ def train_command(
             resources=Resources(threads=threads),
             workers=workers or None,
             audited=_show_audit,
-            tell=_say,
+            tell=say,
         )
-        _say(f"the model card: {made / CARD}")
-        _say(f"to use it: covidlib predict --model {made} IMAGE …")
+        say(f"the model card: {made / CARD}")
+        say(f"to use it: covidlib predict --model {made} IMAGE …")
 
 
 def predict_command(
@@ -126,17 +130,18 @@ def predict_command(
     from covidlib.own_images.predicting import ask, write_heatmaps
     from covidlib.runs.store import Store
 
-    with _plain_errors():
+    with plain_errors():
+        writable(heatmaps)
         opened = open_model(model, Store(store))
         answer = ask(opened, images)
         if len(answer.table):
             _show_answer(answer.table, opened.classes)
-            _say(answer.note)
+            say(answer.note)
             if hasattr(opened.network, "last_convolution"):
                 for path in write_heatmaps(opened, answer.table, heatmaps):
-                    _say(f"heatmap: {path}")
+                    say(f"heatmap: {path}")
             else:
-                _say("no heatmap: this network names no last convolution")
+                say("no heatmap: this network names no last convolution")
         for problem in answer.refused:
             text = f"[red]refused[/] {escape(str(problem.path))}: {escape(problem.reason)}"
             errors.print(text, highlight=False, soft_wrap=True)
@@ -145,21 +150,23 @@ def predict_command(
 
 
 def _show_answer(table, classes: tuple[str, ...]) -> None:
-    shown = Table(Column("image", overflow="fold"), *classes, "predicted", "how that turned out")
+    named = map(escape, classes)
+    shown = Table(Column("image", overflow="fold"), *named, "predicted", "how that turned out")
     for row in table.to_dict("records"):
         values = [f"{row[f'p_{name}']:.3f}" for name in classes]
-        shown.add_row(Path(row["path"]).name, *values, row["predicted"], row["likeness"])
+        words = (escape(row[name]) for name in ("predicted", "likeness"))
+        shown.add_row(escape(Path(row["path"]).name), *values, *words)
     console.print(shown)
 
 
 def _show_audit(found) -> None:
     from covidlib.own_images.report import counts, summary
 
-    _say(summary(found))
+    say(summary(found))
     frame = counts(found)
     table = Table("class", *frame.columns)
     for name, row in frame.iterrows():
-        table.add_row(str(name), *map(str, row))
+        table.add_row(escape(str(name)), *map(str, row))
     console.print(table)
     colours = {"stop": "red", "beware": "yellow", "fine": "green"}
     for remark in found.remarks:
@@ -171,18 +178,19 @@ def _stem(images: Path) -> str:
     return images.expanduser().resolve().stem
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Print a text as it is."""
     console.print(escape(text), highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Show an error of the library as a sentence, and an interruption as one."""
+def plain_errors() -> Iterator[None]:
+    """Show an error of the library or of a disk as a sentence, and an interruption as one."""
     try:
         yield
-    except CovidlibError as error:
+    except (CovidlibError, OSError) as error:
         errors.print(f"[red]error[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
-        _say("interrupted; the same command goes on from here")
+        say("interrupted; the same command goes on from here")
         raise typer.Exit(130) from None
