@@ -160,7 +160,7 @@ def table(recorded: Sequence[HeatScores], done: Sequence[HeatScores]) -> PlainTa
 def _line(own: Sequence[HeatScores]) -> dict[str, object]:
     inside, area = np.mean([o.inside for o in own], axis=0), own[0].area  # over seeds
     kept = np.isfinite(inside)
-    line: dict[str, object] = {"slices": len(inside), "without heat": int((~kept).sum())}
+    line: dict[str, object] = {"slices": f"{len(inside)}", "without heat": f"{(~kept).sum()}"}
     if not kept.any():
         return line
     patients = np.array(own[0].patients)

@@ -50,8 +50,9 @@ known = heat_scores.read(page.recorded)
 #
 # The slices are evenly spaced among the positive test slices; nobody chose them.
 # The line is the outline of the lungs: drawn on phantoms; on real slices the convex hull of each lung that the thresholds of the lobe Generator find (section 5.3), since a threshold alone leaves out light regions, infected ones first.
-# Against the drawn lungs of phantoms these hulls reach a Dice of {glue:text}`dice`; {glue:text}`left_out` slices on which they find no lungs are left out.
-# Maps are drawn at the paper's size even where training used smaller images, because at 64 pixels a map has four cells.
+# Even so, dense infection at the edge of a lung can stay outside.
+# Dice of these hulls with drawn lungs: {glue:text}`dice`; {glue:text}`left_out` slices on which they find no lungs are left out.
+# Maps are drawn at {glue:text}`size` pixels even where training used smaller images, because at 64 pixels a map has four cells.
 
 # %% mystnb={"figure": {"name": "fig-msatl-heatmaps", "caption": "Positive test slices with Grad-CAM of R-50 (columns 2, 3) and the mean attention map of res5 of R-50 with five attention layers (columns 4, 5), both after all stages. Dark is low, light is high, each map in its own range."}} tags=["hide-input"]
 with figures.style():
