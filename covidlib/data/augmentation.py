@@ -30,6 +30,7 @@ from covidlib.data.augmentation_settings import (
 )
 from covidlib.data.draws import Draws, draw, identity
 from covidlib.data.normalisation import as_unit, to_model_input
+from covidlib.data.transfer import to_device
 from covidlib.data.warping import MAX_REDUCTION, warp
 
 __all__ = ["EVAL", "MAGSD_TABLE2", "MANET", "MANET_SEGMENTATION", "MSATL_CT", "MSATL_CXR"]
@@ -91,7 +92,7 @@ def _grade(images: Tensor, draws: Draws) -> Tensor:
     """Change the grey values of images, in place: (N, C, T, T) in [0, 1]."""
 
     def factor(values: Tensor) -> Tensor:
-        return values.to(images.device, torch.float32)[:, None, None, None]
+        return to_device(values, images.device, torch.float32)[:, None, None, None]
 
     # What happens to no sample is left out; where it happens to some, it is exact for the others.
     if (draws.brightness != 1).any():
@@ -109,7 +110,7 @@ def _grade(images: Tensor, draws: Draws) -> Tensor:
 def _luminance(images: Tensor) -> Tensor:
     if images.shape[1] == 1:
         return images
-    weights = images.new_tensor(LUMINANCE).view(1, 3, 1, 1)
+    weights = to_device(torch.tensor(LUMINANCE), images.device, images.dtype).view(1, 3, 1, 1)
     return (images * weights).sum(1, keepdim=True)
 
 

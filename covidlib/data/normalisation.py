@@ -7,6 +7,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from covidlib.data.transfer import to_device
+
 Normalisation = Literal["unit", "signed", "zscore", "zscore-columns", "imagenet"]
 NORMALISATIONS = get_args(Normalisation)
 
@@ -90,8 +92,11 @@ def _zscore(images: Tensor, dims: tuple[int, ...] = (1, 2, 3)) -> Tensor:
 
 
 def _imagenet(images: Tensor) -> Tensor:
-    mean = images.new_tensor(IMAGENET_MEAN).view(1, 3, 1, 1)
-    return (images - mean) / images.new_tensor(IMAGENET_STD).view(1, 3, 1, 1)
+    mean, deviation = (
+        to_device(torch.tensor(values), images.device, images.dtype).view(1, 3, 1, 1)
+        for values in (IMAGENET_MEAN, IMAGENET_STD)
+    )
+    return (images - mean) / deviation
 
 
 _NORMALISE = {"unit": lambda images: images, "signed": _signed, "zscore": _zscore}

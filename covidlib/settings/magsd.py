@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from covidlib.data.augmentation import MAGSD_TABLE2, Augmentation
-from covidlib.settings.training import TrainingSettings
+from covidlib.settings.training import TrainingSettings, check_class_weights
 
 VIEWS = ("mixup", "dimming", "patching")  # the order in which magsd Table 7 adds them
 REGULARISATIONS = ("soft", "l2", "none")
@@ -37,6 +37,8 @@ class MAGSDSettings(TrainingSettings):
         dimming_factor: of equation 4.
         joined: whether the views pass the network as one batch, with common batch statistics.
         nesterov: of SGD.
+        class_weights: as in ``SupervisedSettings``, for the distances too; the paper speaks of
+            imbalance (sec. 1) and names no weights.
 
     Raises:
         ValueError: another word, a view named twice, or a number outside its range.
@@ -65,6 +67,7 @@ class MAGSDSettings(TrainingSettings):
     dimming_factor: float = 0.1  # magsd equation 4, printed "00.1"
     joined: bool = True  # ours
     nesterov: bool = False  # magsd sec. 4.1 names momentum only
+    class_weights: str = "none"
 
     AUTHORS: ClassVar[dict[str, dict[str, Any]]] = {
         "optimiser": {"weight_decay": 5e-4, "nesterov": True},
@@ -93,16 +96,17 @@ class MAGSDSettings(TrainingSettings):
         ):  # fmt: skip
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is in [0, 1], not {getattr(self, name)}")
+        check_class_weights(self.class_weights)
         if not self.weight >= 0:
             raise ValueError(f"weight is at least 0, not {self.weight}")
 
     @property
     def slug(self) -> str:
-        """Short name for keys: "magsd", "magsd-1aug", "magsd-l2"."""
+        """Short name for keys: "magsd", "magsd-1aug", "magsd-l2", "magsd-balanced"."""
         views = "" if len(self.views) == len(VIEWS) else f"-{len(self.views)}aug"
-        return (
-            "magsd" + views + ("" if self.regularisation == "soft" else f"-{self.regularisation}")
-        )
+        kind = "" if self.regularisation == "soft" else f"-{self.regularisation}"
+        weighted = "" if self.class_weights == "none" else f"-{self.class_weights}"
+        return "magsd" + views + kind + weighted
 
     @classmethod
     def variant(cls, name: str = "paper", **changes: Any) -> "MAGSDSettings":

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from covidlib.data.augmentation import NONE, Augmentation
 
+CLASS_WEIGHTS = ("none", "balanced")
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -61,4 +63,27 @@ class SupervisedSettings(TrainingSettings):
 
     The defaults are msatl's for COVID19-CT ("the same optimizer and hyperparameters as in the
     SSTL-M").
+
+    Args:
+        class_weights: "none", every image counts the same, as in all three papers; "balanced",
+            every class does: an image counts as the mean class size over that of its own class.
+
+    Raises:
+        ValueError: another word.
     """
+
+    class_weights: str = "none"
+
+    def __post_init__(self) -> None:
+        check_class_weights(self.class_weights)
+
+    @property
+    def slug(self) -> str:
+        """Short name of the method, for keys: "supervised", "supervised-balanced"."""
+        return super().slug + ("" if self.class_weights == "none" else f"-{self.class_weights}")
+
+
+def check_class_weights(name: str) -> None:
+    """Raise ValueError unless the name is one of ``CLASS_WEIGHTS``."""
+    if name not in CLASS_WEIGHTS:
+        raise ValueError(f"class_weights is one of {CLASS_WEIGHTS}, not {name!r}")

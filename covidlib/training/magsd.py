@@ -9,10 +9,10 @@ views would matter. ``joined=False`` makes a pass for each view.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import LongTensor, Tensor, nn
 
 from covidlib.data.batches import Batch, share
+from covidlib.data.transfer import to_device
 from covidlib.errors import RunError
 from covidlib.settings import MAGSDSettings
 from covidlib.training.attention_augmentation import draw_views, make_views
@@ -24,7 +24,7 @@ from covidlib.training.soft_distance import (
     soft_distance,
     soft_labels,
 )
-from covidlib.training.supervised import Supervised
+from covidlib.training.supervised import Supervised, cross_entropy
 
 
 class MAGSD(Supervised):
@@ -55,9 +55,12 @@ class MAGSD(Supervised):
         whole = self.whole(step)
         shares = draw_views(whole, (self.seed, self.current_epoch, step))
         own = share(whole, self.trainer.global_rank, self.trainer.world_size)
-        on_device = shares[:, own].to(self.device, non_blocking=True)
+        on_device = to_device(shares[:, own], self.device)
         grey = batch.image.shape[1] == 1
-        return magsd_loss(self.network, images, batch.label, on_device, self.settings, grey=grey)
+        weights = self.image_weights(batch.label)
+        return magsd_loss(
+            self.network, images, batch.label, on_device, self.settings, grey=grey, weights=weights
+        )
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return SGD as the settings ask, with Nesterov's momentum where they do."""
@@ -75,6 +78,7 @@ def magsd_loss(
     settings: MAGSDSettings,
     *,
     grey: bool = False,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Return the loss of one step, equation 7.
 
@@ -85,17 +89,18 @@ def magsd_loss(
         shares: of ``draw_views``, on the device of the images. Shape: (len(VIEWS), N, 3).
         settings: views and regularisation.
         grey: whether the channels of an image are all the same; views are then made of one.
+        weights: what each image counts in every term; None counts all the same. Shape: (N,).
     """
     if not settings.views:
-        return F.cross_entropy(network(images).float(), labels)
+        return cross_entropy(network(images).float(), labels, weights)
     primary, maps = network.attend(images)
     primary = primary.float()
     views = make_views(images[:, :1] if grey else images, maps, settings, shares)
     views = [view.expand_as(images) for view in views]
     predictions = predict_views(network, views, settings.joined).float()
-    distances = view_losses(primary, predictions, labels, settings)
+    distances = view_losses(primary, predictions, labels, settings, weights)
     whole = distances.mean() if settings.reduction == "mean" else distances.sum()
-    return F.cross_entropy(primary, labels) + settings.weight * whole
+    return cross_entropy(primary, labels, weights) + settings.weight * whole
 
 
 def predict_views(network: nn.Module, views: list[Tensor], joined: bool) -> Tensor:
@@ -107,7 +112,11 @@ def predict_views(network: nn.Module, views: list[Tensor], joined: bool) -> Tens
 
 
 def view_losses(
-    primary: Tensor, predictions: Tensor, labels: LongTensor, settings: MAGSDSettings
+    primary: Tensor,
+    predictions: Tensor,
+    labels: LongTensor,
+    settings: MAGSDSettings,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Return what each view adds to the loss, (V,).
 
@@ -116,12 +125,13 @@ def view_losses(
         predictions: logits of V views, float32. Shape: (V, N, K).
         labels: class numbers. Shape: (N,).
         settings: regularisation.
+        weights: of the images, as in ``magsd_loss``. Shape: (N,).
     """
     if settings.regularisation == "none":
-        return torch.stack([F.cross_entropy(view, labels) for view in predictions])
+        return torch.stack([cross_entropy(view, labels, weights) for view in predictions])
     compared = in_space(predictions, settings.space)
     if settings.regularisation == "l2":
-        return l2_distance(one_hot(labels, primary), compared)
+        return l2_distance(one_hot(labels, primary), compared, weights)
     target = soft_labels(
         primary,
         labels,
@@ -130,4 +140,4 @@ def view_losses(
         smoothing=settings.smoothing,
         space=settings.space,
     )
-    return soft_distance(target, compared)
+    return soft_distance(target, compared, weights)

@@ -56,19 +56,26 @@ def one_hot(labels: LongTensor, like: Tensor, smoothing: float = 0.0) -> Tensor:
     return hit.to(like.dtype) * (1 - smoothing) + smoothing / classes
 
 
-def soft_distance(target: Tensor, predictions: Tensor) -> Tensor:
+def soft_distance(target: Tensor, predictions: Tensor, weights: Tensor | None = None) -> Tensor:
     """Return how far each view's predictions are from the target (equation 6).
 
     Args:
         target: P', without gradient. Shape: (N, K).
         predictions: of V views, in the same space. Shape: (V, N, K).
+        weights: what each image counts; None counts all the same. Shape: (N,).
 
     Returns:
         The mean absolute difference over images and classes, (V,).
     """
-    return (predictions - target).abs().mean((1, 2))
+    return _mean((predictions - target).abs(), weights)
 
 
-def l2_distance(target: Tensor, predictions: Tensor) -> Tensor:
+def l2_distance(target: Tensor, predictions: Tensor, weights: Tensor | None = None) -> Tensor:
     """Return the mean squared difference over images and classes, (V,); shapes as above."""
-    return (predictions - target).square().mean((1, 2))
+    return _mean((predictions - target).square(), weights)
+
+
+def _mean(distances: Tensor, weights: Tensor | None) -> Tensor:
+    if weights is None:
+        return distances.mean((1, 2))
+    return (distances.mean(2) * weights).mean(1)

@@ -1,9 +1,11 @@
 """Learning from labels, and class probabilities afterwards."""
 
+import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
 from sklearn.metrics import roc_auc_score
+from sklearn.utils.class_weight import compute_class_weight
 from torch import LongTensor, Tensor, nn
 
 from covidlib.data.batches import Batch, DeviceImages
@@ -15,10 +17,22 @@ from covidlib.training.precision import autocast
 class Supervised(Method):
     """Cross-entropy on labelled images (msatl sec. 4 and 6.2)."""
 
+    def __init__(self, network, settings, data, seed: int) -> None:
+        super().__init__(network, settings, data, seed)
+        weights = None
+        if settings.class_weights == "balanced":
+            weights = balanced(data.table["label"].iloc[self.train_rows.numpy()], data.classes)
+        # Not part of the state: it follows from the images.
+        self.register_buffer("class_weights", weights, persistent=False)
+
     def batch_loss(self, batch: Batch, step: int) -> Tensor:
         """Return the mean cross-entropy of the augmented images."""
-        inputs = self.augmented(batch, step)
-        return F.cross_entropy(logits(self.network, inputs).float(), batch.label)
+        outputs = logits(self.network, self.augmented(batch, step)).float()
+        return cross_entropy(outputs, batch.label, self.image_weights(batch.label))
+
+    def image_weights(self, labels: LongTensor) -> Tensor | None:
+        """Return what each image of a batch counts, (N,); None where all count the same."""
+        return None if self.class_weights is None else self.class_weights[labels]
 
     def look(self) -> dict[str, float]:
         """Return loss, accuracy and, for two classes, AUC of the validation images."""
@@ -56,6 +70,33 @@ class Supervised(Method):
         """Return every metric that the test images can decide."""
         values = {name: score(predictions, name).value for name in METRICS}
         return {name: value for name, value in values.items() if value == value}
+
+
+def balanced(labels: pd.Series, classes: tuple[str, ...]) -> Tensor:
+    """Return a weight per class, mean 1 over the images: the mean class size over the class's own.
+
+    >>> balanced(pd.Series(["a", "a", "a", "b"]), ("a", "b")).tolist()
+    [0.6666666865348816, 2.0]
+    """
+    weights = compute_class_weight("balanced", classes=np.array(classes), y=labels.to_numpy(str))
+    return torch.from_numpy(weights).float()
+
+
+def cross_entropy(outputs: Tensor, labels: LongTensor, weights: Tensor | None = None) -> Tensor:
+    """Return the mean cross-entropy over images, each times its weight.
+
+    The sum is divided by the number of images, not by the sum of their weights: over an epoch each
+    class then has the same share, whatever a batch happens to hold, and the shares that several
+    processes have of a batch add up.
+
+    Args:
+        outputs: logits. Shape: (N, K).
+        labels: class numbers. Shape: (N,).
+        weights: of the images; None counts all the same. Shape: (N,).
+    """
+    if weights is None:
+        return F.cross_entropy(outputs, labels)
+    return (F.cross_entropy(outputs, labels, reduction="none") * weights).mean()
 
 
 def logits(network: nn.Module, inputs: Inputs) -> Tensor:

@@ -1,13 +1,14 @@
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 import torch.nn.functional as F
 from small_runs import DATA, TinySettings, draw_covid_ct, same
 from torch import nn
-from watching import Forbidden, forbid_waiting
 
-from covidlib.data.augmentation import MSATL_CT
+from covidlib.data.augmentation import MAGSD_TABLE2, MSATL_CT
+from covidlib.data.batches import Batch
 from covidlib.data.cache import Preprocessing
 from covidlib.data.phantoms import PhantomSettings
 from covidlib.errors import RunError
@@ -19,8 +20,9 @@ from covidlib.settings import DataSettings, MAGSDSettings, SupervisedSettings
 from covidlib.settings.magsd import REGULARISATIONS, VIEWS
 from covidlib.training.attention_augmentation import draw_views, make_views
 from covidlib.training.data import training_data
-from covidlib.training.fit import Resources
+from covidlib.training.fit import Resources, make_trainer
 from covidlib.training.magsd import MAGSD, magsd_loss, predict_views
+from covidlib.waits import waits
 
 SURE = 0.484  # of the five images below, some are surer than this and some are not
 EACH_EPOCH = Resources("cpu", checkpoint_seconds=0, threads=1)
@@ -107,6 +109,18 @@ def test_the_loss_and_its_gradients_are_those_of_a_loop(regularisation, views, r
         torch.testing.assert_close(ours, theirs)
 
 
+@pytest.mark.parametrize("regularisation", REGULARISATIONS)
+def test_an_image_of_weight_two_counts_as_two(regularisation):
+    """In every term: the weighted loss of some images is the loss of some of them repeated."""
+    settings = MAGSDSettings(regularisation=regularisation, confidence=SURE, **SMALL)
+    images, labels, shares = step()
+    again = torch.tensor([0, 1, 2, 3, 4, 1, 4])
+    repeated = magsd_loss(Attentive(), images[again], labels[again], shares[:, again], settings)
+    weights = torch.bincount(again).float()
+    ours = magsd_loss(Attentive(), images, labels, shares, settings, weights=weights)
+    torch.testing.assert_close(ours * len(labels), repeated * len(again))
+
+
 def test_the_loop_above_meets_both_branches_of_algorithm_1():
     sure = Attentive()(step()[0]).softmax(1).amax(1) > SURE
     assert sure.any() and not sure.all()
@@ -124,27 +138,47 @@ def test_one_channel_of_grey_images_is_enough():
 
 @pytest.mark.parametrize("regularisation", REGULARISATIONS)
 @pytest.mark.parametrize("joined", [True, False])
-def test_a_step_never_waits_for_the_device(regularisation, joined):
+def test_a_loss_never_waits_for_the_device(regularisation, joined):
     torch.manual_seed(0)
     network = NETWORK.build(3)
     settings = MAGSDSettings(regularisation=regularisation, joined=joined)
     images, labels, shares = step(size=64)
-    with forbid_waiting():
-        magsd_loss(network, images, labels, shares, settings).backward()
-    with pytest.raises(Forbidden), forbid_waiting():
-        images.mean().item()
+    loss = partial(magsd_loss, network, images, labels, shares, settings)
+    assert waits(lambda: loss().backward(), "cpu") == []
+    assert waits(lambda: images.mean().item(), "cpu") == ["aten::_local_scalar_dense"]
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_cuda_sees_no_synchronisation_in_a_step():
-    network = NETWORK.build(3).cuda()
-    images, labels, shares = (tensor.cuda() for tensor in step(size=64))
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        magsd_loss(network, images, labels, shares, MAGSDSettings()).backward()
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
+DEVICES = [
+    "meta",
+    pytest.param(
+        "cuda",
+        marks=[
+            pytest.mark.gpu,
+            pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_step_from_decoded_images_to_new_weights_never_waits(root, device):
+    chosen = spec(augmentation=MAGSD_TABLE2, class_weights="balanced")
+    method = build(chosen, training_data(DATA, root)).to(device)
+    method.trainer = make_trainer(method, EACH_EPOCH, [])
+    shape, count = (8, 1, 40, 40), torch.arange(8)
+    images = torch.zeros(shape, dtype=torch.uint8, device=device)
+    batch = Batch(count.to(device), images, (count % 2).to(device))
+    optimizer = method.configure_optimizers()
+
+    def whole_step():
+        loss = method.training_step(batch, 1)  # the loss is looked at in step 0
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    if device == "cuda":
+        whole_step()  # first calls choose algorithms and ask for memory
+    assert waits(whole_step, device) == []
 
 
 def test_joined_views_share_batch_statistics_and_separate_ones_have_their_own():
@@ -227,6 +261,18 @@ def test_a_network_without_attention_is_refused(root):
     with pytest.raises(RunError, match="Tiny has no attention"):
         build(spec(network=TinySettings()), data)
     build(spec(network=TinySettings(), views=()), data)
+
+
+def test_a_weighted_run_is_another_one(root, tmp_path):
+    chosen = spec(epochs=1, class_weights="balanced")
+    assert "magsd-balanced" in chosen.key and "balanced" not in spec(epochs=1).key
+    data = training_data(DATA, root)
+    assert build(chosen, data).class_weights.tolist() == [1, 1]  # phantoms: equal classes
+    ours = run(chosen, Store(tmp_path), root, resources=EACH_EPOCH)
+    theirs = run(spec(epochs=1), Store(tmp_path), root, resources=EACH_EPOCH)
+    assert ours.curve["loss"].item() == pytest.approx(theirs.curve["loss"].item(), rel=1e-4)
+    with pytest.raises(ValueError, match="class_weights"):
+        spec(class_weights="equal")
 
 
 @pytest.mark.parametrize("nesterov", [True, False])

@@ -1,18 +1,21 @@
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+import torch.nn.functional as F
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 from small_runs import DATA, draw_covid_ct, tiny
 
 from covidlib.errors import DataError
 from covidlib.runs.running import build, run
+from covidlib.runs.spec import canonical
 from covidlib.runs.store import Store
 from covidlib.settings import DataSettings
 from covidlib.training.data import training_data
 from covidlib.training.fit import Resources
 from covidlib.training.method import prepare
 from covidlib.training.precision import autocast
-from covidlib.training.supervised import probabilities
+from covidlib.training.supervised import balanced, cross_entropy, probabilities
 
 CPU = torch.device("cpu")
 
@@ -104,3 +107,72 @@ def test_folds_share_the_decoded_images(root):
     )
     assert first.cached.folder == second.cached.folder
     assert not np.array_equal(first.rows("test"), second.rows("test"))
+
+
+# What a class of few images counts
+
+
+def outputs(count=12, classes=3):
+    torch.manual_seed(0)
+    return torch.randn(count, classes, requires_grad=True), torch.arange(count) ** 2 % classes
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_weighted_loss_and_its_gradient_are_torchs(classes):
+    logits, labels = outputs(classes=classes)
+    weights = torch.rand(classes) + 0.5
+    ours = cross_entropy(logits, labels, weights[labels])
+    theirs = F.cross_entropy(logits, labels, weights, reduction="sum") / len(labels)
+    torch.testing.assert_close(ours, theirs)
+    gradients = [torch.autograd.grad(loss, logits)[0] for loss in (ours, theirs)]
+    torch.testing.assert_close(*gradients)
+    # Torch's own mean divides by the weights that the batch happens to hold.
+    mean = F.cross_entropy(logits, labels, weights)
+    torch.testing.assert_close(ours * len(labels) / weights[labels].sum(), mean)
+
+
+def test_without_weights_it_is_torchs_to_the_bit():
+    logits, labels = outputs()
+    assert torch.equal(cross_entropy(logits, labels), F.cross_entropy(logits, labels))
+
+
+def test_weights_are_those_of_scikit_learn_and_give_each_class_the_same_share():
+    labels = pd.Series(["b"] * 6 + ["a"] * 3 + ["c"])
+    weights = balanced(labels, ("a", "b", "c"))
+    assert weights.tolist() == pytest.approx([10 / 9, 10 / 18, 10 / 3])
+    assert (weights * torch.tensor([3, 6, 1])).tolist() == pytest.approx([10 / 3] * 3)
+    assert balanced(pd.Series(["a", "b"]), ("a", "b")).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("share", [1, 2, 4])
+def test_shares_of_several_processes_add_up(share):
+    logits, labels = outputs()
+    weights = torch.tensor([0.5, 2.0, 1.0])[labels]
+    parts = zip(logits.split(share), labels.split(share), weights.split(share), strict=True)
+    mean = torch.stack([cross_entropy(*part) for part in parts]).mean()
+    torch.testing.assert_close(mean, cross_entropy(logits, labels, weights))
+
+
+def test_a_run_weighs_by_the_classes_of_its_training_images(root):
+    data = training_data(DATA, root)
+    rows = data.rows("train")
+    kept = rows[: len(rows) * 3 // 4]  # fewer of the second class
+    data.table.loc[data.table.index.difference(kept.numpy()), "split"] = pd.NA
+    found = build(tiny(class_weights="balanced"), data)
+    counts = data.table["label"].iloc[kept.numpy()].value_counts()[list(data.classes)]
+    assert counts.nunique() == 2
+    expected = len(kept) / 2 / torch.tensor(counts.to_numpy())
+    torch.testing.assert_close(found.class_weights, expected.float())
+    assert "class_weights" not in found.state_dict()
+    labels = torch.tensor([1, 0, 1])
+    torch.testing.assert_close(found.image_weights(labels), found.class_weights[labels])
+    assert build(tiny(), training_data(DATA, root)).image_weights(labels) is None
+
+
+def test_class_weights_change_the_key_and_their_absence_does_not():
+    plain, weighted = tiny(), tiny(class_weights="balanced")
+    assert plain.key != weighted.key
+    assert "class_weights" not in str(canonical(plain))
+    assert "supervised-balanced" in weighted.key
+    with pytest.raises(ValueError, match="class_weights"):
+        tiny(class_weights="equal")
