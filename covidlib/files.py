@@ -6,6 +6,28 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from covidlib.errors import CovidlibError
+
+
+def writable(folder: Path) -> Path:
+    """Return a folder after trying to write where it is, or would be made.
+
+    For use before long work, whose result would be lost otherwise. Nothing is left behind.
+
+    Raises:
+        CovidlibError: files cannot be written there.
+    """
+    place = folder.absolute()
+    try:
+        while not place.exists():
+            place = place.parent
+        tempfile.TemporaryFile(dir=place).close()
+    except OSError as error:
+        raise CovidlibError(
+            f"cannot write to the folder {folder}: {error.strerror}; name another place"
+        ) from error
+    return folder
+
 
 def sync(path: Path) -> None:
     """Make a file's content, or a folder's list of names, survive a power cut."""

@@ -71,11 +71,26 @@ def calibration_error(
 
     The mean over images of the distance between sure and right in their bin (Naeini et al. 2015;
     equal mass: Nguyen and O'Connor 2015). A well calibrated model of few images has an error above
-    0 by chance; the fewer images in a bin, the larger.
+    0 by chance; the fewer images in a bin, the larger: see ``chance_error``.
     """
     table = reliability(predictions, bins, split)
     gap = (table["sure"] - table["right"]).abs()
     return float(np.average(gap, weights=table["images"]))
+
+
+def chance_error(
+    predictions: pd.DataFrame, bins: int = BINS, split: str | None = "test", draws: int = 1000
+) -> float:
+    """Return the calibration error that is expected of these probabilities if all were true.
+
+    Outcomes are drawn with the probabilities themselves (Bröcker and Smith 2007), always the same
+    ones, and the errors averaged. An error near this one is no evidence of bad calibration.
+    """
+    sure, _ = judged(scored(predictions, split))
+    right = np.random.default_rng(0).random((draws, len(sure))) < sure
+    number = _bin_numbers(sure, bins)
+    member = number[:, None] == np.unique(number)
+    return float(np.abs((sure - right) @ member).sum(axis=1).mean() / len(sure))
 
 
 def brier(predictions: pd.DataFrame, split: str | None = "test") -> float:

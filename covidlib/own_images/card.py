@@ -9,13 +9,19 @@ from matplotlib.figure import Figure
 
 from covidlib import figures
 from covidlib.evaluation import Interval, confusion, difference, intervals, per_class
-from covidlib.evaluation.calibration import at_temperature, brier, calibration_error
+from covidlib.evaluation.calibration import (
+    at_temperature,
+    brier,
+    calibration_error,
+    chance_error,
+)
 from covidlib.own_images import html
 from covidlib.own_images.auditing import Audit
 from covidlib.own_images.choosing import Choice
 from covidlib.own_images.modality import NAMES
 from covidlib.own_images.model import Model, temperature_of
 from covidlib.own_images.opening import positive_last
+from covidlib.own_images.predicting import BINS
 from covidlib.own_images.report import sections, summary
 from covidlib.runs.record import Record
 from covidlib.tables import format_interval
@@ -36,6 +42,11 @@ NOT_FOR = (
 def measured(record: Record, positive: str | None) -> dict[str, Interval]:
     """Return the metrics of the test images with 95% intervals over patients."""
     return intervals(positive_last(record.predictions, positive), METRICS)
+
+
+def of_one_run(interval: Interval) -> str:
+    """Write a metric of one run, without the number of runs, which reads like one of images."""
+    return format_interval(interval).removesuffix(" (n=1)")
 
 
 def against_floors(record: Record, audit: Audit, metric: str = "auc") -> dict[str, Interval]:
@@ -63,7 +74,10 @@ def verdict(record: Record, audit: Audit) -> str:
 
 
 def calibration_table(record: Record, positive: str | None) -> pd.DataFrame:
-    """Return calibration error and Brier score of the test images, before and after."""
+    """Return calibration error and Brier score of the test images, before and after.
+
+    The calibration error stands beside what chance makes of probabilities that are all true.
+    """
     cooled = temperature_of(record)
     given = positive_last(record.test, positive)
     rows = {"as the network gives them": given}
@@ -72,7 +86,8 @@ def calibration_table(record: Record, positive: str | None) -> pd.DataFrame:
     return pd.DataFrame.from_dict(
         {
             name: {
-                "calibration error": f"{calibration_error(seen):.3f}",
+                "calibration error": f"{calibration_error(seen, BINS):.3f}",
+                "expected by chance": f"{chance_error(seen, BINS):.3f}",
                 "Brier score": f"{brier(seen):.3f}",
             }
             for name, seen in rows.items()
@@ -132,7 +147,7 @@ def _facts(model: Model, audit: Audit, choice: Choice | None) -> pd.DataFrame:
 
 def _quality(record: Record, audit: Audit, positive: str | None) -> Iterator[str]:
     found = measured(record, positive)
-    rows = {name: format_interval(interval) for name, interval in found.items()}
+    rows = {name: of_one_run(interval) for name, interval in found.items()}
     count = found["accuracy"].images
     note = f"{count} test images; 95% intervals over patients"
     which = f"; sensitivity: of {positive}." if positive else "; means over classes."
@@ -182,7 +197,7 @@ def draw_reliability(ax: Axes, record: Record, positive: str | None) -> Axes:
     models = {"network": given}
     if (cooled := temperature_of(record)) is not None:
         models["at its temperature"] = at_temperature(given, cooled.value)
-    return figures.reliability(ax, models, bins=5)
+    return figures.reliability(ax, models, bins=BINS)
 
 
 def _heatmaps(model: Model, audit: Audit) -> Iterator[str]:

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from covidlib.errors import DataError, RunError
+from covidlib.files import writable
 from covidlib.own_images.auditing import Audit, audit
-from covidlib.own_images.card import measured, model_card, verdict
+from covidlib.own_images.card import measured, model_card, of_one_run, verdict
 from covidlib.own_images.choosing import Choice, choose
 from covidlib.own_images.model import open_model, save_model
 from covidlib.own_images.opening import open_own
@@ -14,7 +15,6 @@ from covidlib.runs.rebuilding import rebuilt
 from covidlib.runs.spec import RunSpec
 from covidlib.runs.store import Store
 from covidlib.settings import PROFILES
-from covidlib.tables import format_interval
 from covidlib.training.fit import Resources
 
 
@@ -51,10 +51,12 @@ def make_model(
     Raises:
         DataError: images that cannot be used, see ``open_own``, ``inspect`` and the audit's stops.
         RunError: no such run to start from, or training stopped.
+        CovidlibError: the store cannot be written to.
     """
     if profile not in PROFILES:
         raise DataError(f"profile is one of {', '.join(PROFILES)}, not {profile!r}")
     place = Store(store)
+    writable(place.root)
     given = None if start in (None, "scratch") else find_start(place, str(start))
     found = audit(open_own(images, positive=positive, seed=seed), modality, workers)
     audited(found)
@@ -79,7 +81,7 @@ def make_model(
         progress=lambda spec, row: tell(_epoch(row)),
     )
     for name, interval in measured(record, own.positive).items():
-        tell(f"{name}: {format_interval(interval)}")
+        tell(f"{name}: {of_one_run(interval)}")
     tell(verdict(record, found))
     model = open_model(record.folder)
     card = model_card(model, found, choice)

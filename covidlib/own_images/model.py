@@ -18,6 +18,7 @@ from covidlib.errors import CovidlibError, RunError
 from covidlib.evaluation.calibration import Temperature, at_temperature, fit_temperature
 from covidlib.evaluation.predictions import PREFIX, classes_of
 from covidlib.explain import grad_cam, stretch
+from covidlib.files import writable
 from covidlib.runs.rebuilding import rebuilt
 from covidlib.runs.record import PREDICTIONS, RECORD, WEIGHTS, Record
 from covidlib.runs.spec import RunSpec
@@ -182,9 +183,10 @@ def free(target: Path) -> Path:
     """Return a target that nothing is in the way of.
 
     Raises:
-        CovidlibError: it exists.
+        CovidlibError: it exists, or could not be written.
     """
     target = target.expanduser()
     if target.exists():
         raise CovidlibError(f"{target} exists; name another folder with --out, or remove it")
+    writable(target.parent)
     return target

@@ -8,7 +8,12 @@ import pandas as pd
 
 from covidlib.data.decoding import Problem
 from covidlib.errors import DataError
-from covidlib.evaluation.calibration import at_temperature, calibration_error, reliability
+from covidlib.evaluation.calibration import (
+    at_temperature,
+    calibration_error,
+    chance_error,
+    reliability,
+)
 from covidlib.own_images.modality import COLOURED, KINDS, NAMES, Look, look_at_all
 from covidlib.own_images.model import Model
 from covidlib.own_images.opening import positive_last
@@ -99,7 +104,8 @@ def likeness(model: Model, table: pd.DataFrame) -> list[str]:
 def note(model: Model) -> str:
     """Say what the probabilities are worth."""
     cooled, tested = model.temperature, model.record.test
-    error = calibration_error(calibrated(model), BINS)
+    given = calibrated(model)
+    error, chance = calibration_error(given, BINS), chance_error(given, BINS)
     said = (
         "They are as the network gave them: there were no validation images to calibrate on."
         if cooled is None
@@ -111,7 +117,8 @@ def note(model: Model) -> str:
     mix = f" ({share:.0%} {model.positive})" if model.positive else ""
     return (
         f"{said} On {len(tested)} test images{mix} they were off by {error:.2f} on average "
-        f"({BINS} bins of equal mass). Where patients, scanners or the share of the ill differ "
+        f"({BINS} bins of equal mass); on as few, probabilities that are all true would be off by "
+        f"{chance:.2f}. Where patients, scanners or the share of the ill differ "
         "from those, the probabilities mean something else. This is not a diagnosis."
         + ("" if model.modality else " The model's modality is not known, so it was not checked.")
         + (

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import torch
 
+from covidlib.files import writable
 from covidlib.paths import data_root
 from covidlib.runs.record import Record
 from covidlib.runs.running import Progress, run
 from covidlib.runs.spec import RunSpec
 from covidlib.runs.store import Store
 from covidlib.training.data import training_data
-from covidlib.training.fit import Resources
+from covidlib.training.fit import Resources, check_device
 
 BACKENDS = ("serial", "loky", "dask")
 # dask trims the allocator's memory by default, which halves torch's speed in its workers.
@@ -71,12 +72,15 @@ def execute(
         ValueError: no such backend.
         DataError: images are missing or unreadable, before anything is trained.
         RunError: a run cannot start, or stopped.
+        CovidlibError: the store cannot be written to.
     """
     if backend not in BACKENDS:
         raise ValueError(f"backend is one of {BACKENDS}, not {backend!r}")
     resources = resources or Resources()
     generations = distinct(specs)
     if address is None:
+        check_device(resources)
+        writable(store.root)
         for settings in dict.fromkeys(spec.data for group in generations for spec in group):
             training_data(settings, data_root(root))
     options = {"profile": profile, "resources": resources}

@@ -21,11 +21,20 @@ class Store:
 
     Args:
         root: the folder; made when missing. None means ``covidlib.paths.store_root()``.
+
+    Raises:
+        RunError: it cannot be made.
     """
 
     def __init__(self, root: str | Path | None = None) -> None:
         self.root = store_root(root)
-        (self.root / ".working").mkdir(parents=True, exist_ok=True)
+        try:
+            (self.root / ".working").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(
+                f"cannot make the folder of runs {self.root}: {error.strerror}; name another with "
+                "--store or COVIDLIB_STORE"
+            ) from error
 
     def get(self, spec: RunSpec) -> Record | None:
         """Return the finished run of a spec, or None."""

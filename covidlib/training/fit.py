@@ -18,6 +18,7 @@ from covidlib.errors import RunError
 from covidlib.training.method import Method
 from covidlib.training.state import State, StateFile, check_identity, read_state
 
+ACCELERATORS = ("auto", "cpu", "cuda")
 Progress = Callable[[dict], None]
 
 # Lightning's own code does what torch deprecates, once an epoch, and a user cannot help it. The
@@ -46,6 +47,28 @@ class Resources:
     devices: int = 1
     checkpoint_seconds: float = 60.0
     threads: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no machine has."""
+        if self.accelerator not in ACCELERATORS:
+            names = ", ".join(ACCELERATORS)
+            raise RunError(f"accelerator is one of {names}, not {self.accelerator!r}")
+        if min(self.devices, 1 if self.threads is None else self.threads) < 1:
+            raise RunError("a run has at least one device and one thread")
+
+
+def check_device(resources: Resources) -> None:
+    """Refuse a GPU where there is none, which the loop would do after the images are decoded.
+
+    Raises:
+        RunError: torch sees no CUDA device, or fewer than are asked for.
+    """
+    here = torch.cuda.device_count()
+    if resources.accelerator == "cuda" and here < resources.devices:
+        raise RunError(
+            f"{resources.devices} CUDA device(s) are asked for, and torch sees {here}; leave the "
+            "accelerator out, or say cpu"
+        )
 
 
 @dataclass(frozen=True)

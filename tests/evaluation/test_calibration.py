@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binom
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 from sklearn.metrics import log_loss as sk_log_loss
@@ -11,6 +12,7 @@ from covidlib.evaluation.calibration import (
     at_temperature,
     brier,
     calibration_error,
+    chance_error,
     fit_temperature,
     log_loss,
     reliability,
@@ -50,6 +52,22 @@ def test_one_probability_for_all_is_one_bin_whose_error_is_the_distance():
     assert calibration_error(table) == pytest.approx(0.3)
     assert brier(table) == pytest.approx(0.6 * 0.1**2 + 0.4 * 0.9**2)
     assert log_loss(table) == pytest.approx(-0.6 * np.log(0.9) - 0.4 * np.log(0.1))
+
+
+@pytest.mark.parametrize("images", [1, 4, 25])
+def test_the_error_by_chance_is_the_mean_deviation_of_a_binomial(images):
+    table = certain(0.7, [True] * images)
+    expected = binom(images, 0.7).expect(lambda hits: abs(hits / images - 0.7))
+    assert chance_error(table, draws=20_000) == pytest.approx(expected, rel=0.03)
+    assert chance_error(certain(1.0, [True] * images)) == 0
+
+
+def test_a_calibrated_model_errs_as_chance_does_and_a_sure_one_more():
+    few, many = drawn(40, 1), drawn(4000, 1)
+    assert chance_error(few, split=None) > 3 * chance_error(many, split=None)
+    assert calibration_error(many, split=None) < 2 * chance_error(many, split=None)
+    sure = drawn(4000, 3)
+    assert calibration_error(sure, split=None) > 5 * chance_error(sure, split=None)
 
 
 @pytest.mark.parametrize("digits", [None, 1])

@@ -110,12 +110,10 @@ def test_patients_in_two_sets_stop_the_training(home, images, store):
     assert not (home / "no").exists()
 
 
-def test_a_store_offers_each_run_once_and_says_why_not_the_others(store):
-    runs, others = choosing.candidates(store)
-    assert len(runs) == 1
-    assert [*others.values()] == ["another seed of a candidate"]
-    assert choosing.candidates(store, beside="covid-ct")[0] == {}
-    assert choosing.candidates(store, only=[])[0] == {}
+def test_a_store_offers_each_run_once(store):
+    assert len(store.records()) == 2 and len(choosing.candidates(store)) == 1
+    assert choosing.candidates(store, beside="covid-ct") == {}
+    assert choosing.candidates(store, only=[]) == {}
 
 
 def test_the_start_is_chosen_on_training_images_alone(images, store, monkeypatch):
@@ -148,7 +146,7 @@ def test_the_command_leaves_a_whole_folder_with_a_card(trained):
     assert "Trained on phantoms" in card
     assert 'src="data:image/png;base64,' in card
     assert not re.search(r'(?:src|href)="(?!data:)', card)
-    assert re.search(r"auc: 0\.\d+ \[", said)
+    assert re.search(r"auc: 0\.\d+ \[[\d., ]+\] sens", said), "no (n=1), which reads like images"
     facts = json.loads((folder / "model.json").read_text())
     assert facts["positive"] == "Pneumonia"
     assert facts["modality"] == "cxr"
@@ -162,6 +160,45 @@ def test_a_folder_that_exists_is_refused_before_anything_begins(trained, images)
     assert code == 1
     assert "name another folder" in said
     assert "readable images" not in said
+
+
+def test_a_place_that_cannot_be_written_is_said_before_the_images_are_read(images, home):
+    file = home / "a file"
+    file.write_text("")
+    calls = {
+        ("audit", images, "--out", home): "is a folder; name a file",
+        ("audit", images, "--out", file / "report.html"): "cannot write to the folder",
+        ("train", images, "--out", file / "model"): "cannot write to the folder",
+        ("train", images, "--store", file, "--out", home / "new"): "cannot make the folder of runs",
+        ("predict", "x.png", "--model", "any", "--heatmaps", file): "cannot write to the folder",
+    }
+    for arguments, message in calls.items():
+        code, said = call(*arguments)
+        assert (code, message in said, "Traceback" in said) == (1, True, False), said
+        assert "readable images" not in said
+    assert not (home / "new").exists()
+
+
+def test_brackets_in_the_name_of_a_class_are_shown(tmp_path, images):
+    rows = pd.read_csv(images).replace({"label": {"Pneumonia": "Pneumonia [x]"}})
+    rows.to_csv(tmp_path / "named.csv", index=False)
+    code, said = call("audit", tmp_path / "named.csv", "--out", tmp_path / "named.html")
+    assert code == 0
+    assert "│ Pneumonia [x] │" in said
+
+
+def test_a_last_batch_of_few_images_is_left_out(images):
+    own = open_own(images)
+    spec = training.own_spec(own, "cxr", "smoke")
+    batch = spec.training.batch
+    trained = (own.dataset.table["split"] == "train").sum()
+    assert trained > batch
+    for more, left_out in {1: True, batch // 2 - 1: True, batch // 2: False}.items():
+        rows = own.dataset.table
+        extra = (more - trained) % batch
+        grown = pd.concat([rows, rows[rows["split"] == "train"].head(extra)])
+        wanted = replace(own, dataset=replace(own.dataset, table=grown))
+        assert training.own_spec(wanted, "cxr", "smoke").training.drop_last == left_out
 
 
 def test_the_second_training_is_found_and_changed_images_are_trained_anew(home, images, store):
@@ -206,6 +243,7 @@ def test_answers_come_with_likeness_and_refusals_with_reasons(trained, images, t
     assert answer.table["path"].tolist() == [xray]
     assert "test images near" in answer.table["likeness"].iloc[0]
     assert "temperature" in answer.note
+    assert re.search(r"off by 0\.\d\d on average .* true would be off by 0\.\d\d", answer.note)
     assert "not a diagnosis" in answer.note
     reasons = [problem.reason for problem in answer.refused]
     assert "looks like a CT slice" in reasons[0]

@@ -135,3 +135,22 @@ def test_a_run_that_fails_in_a_worker_says_why(root, tmp_path):
 def test_an_unknown_backend_is_refused(root, tmp_path):
     with pytest.raises(ValueError, match="serial"):
         execute([tiny()], Store(tmp_path), root, backend="threads")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"accelerator": "tpu"}, "one of auto, cpu, cuda, not 'tpu'"),
+        ({"devices": 0}, "at least one device"),
+        ({"threads": 0}, "one thread"),
+    ],
+)
+def test_resources_that_no_machine_has_are_refused(wanted, message):
+    with pytest.raises(RunError, match=message):
+        Resources(**wanted)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_here_is_said_before_images_are_opened(tmp_path):
+    with pytest.raises(RunError, match="torch sees 0"):
+        execute(SPECS, Store(tmp_path), tmp_path / "nowhere", resources=Resources("cuda"))

@@ -33,6 +33,12 @@ def test_a_run_is_found_again_and_its_working_folder_is_gone(store):
     assert not (store.root / ".working" / SPEC.key).exists()
 
 
+def test_a_store_that_cannot_be_made_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=r"cannot make the folder of runs .*--store"):
+        Store(tmp_path / "file" / "runs")
+
+
 def test_a_writer_that_fails_leaves_nothing(store):
     def fail(folder):
         write(folder)
