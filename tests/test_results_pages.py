@@ -7,6 +7,7 @@ import pytest
 from synthetic_predictions import predictions
 
 from covidlib.pages import ablation, attention_benefit, overall, ssl_comparison
+from covidlib.pages.improvements import improvements, over_plain, over_scratch
 from covidlib.pages.results import NOT_YET, Results, effect, paired_table, printed
 from covidlib.plans import plan
 from covidlib.runs.record import CURVE, PREDICTIONS, RECORD, Record
@@ -93,6 +94,34 @@ def test_gains_and_what_attention_adds(benefit):
     told = attention_benefit.sentences(benefit)
     assert told["backbones"] == 1
     assert told["benefit_printed"] == pytest.approx(0.03625)
+
+
+def test_printed_improvements_stand_beside_paired_differences(benefit):
+    found = improvements(benefit, over_scratch)
+    frame, plain = found.frame, benefit.table().frame
+    assert len(frame) == 6 * 3  # the rows "w/o TL" are zeros over themselves
+    for metric in ("accuracy", "F1", "AUC"):
+        row = frame.loc[("R-50 5 ATTNs w TL", metric)]
+        sides = [
+            plain.loc[(f"R-50 5 ATTNs {words}", metric), "recorded"] for words in ("w TL", "w/o TL")
+        ]
+        assert row["recorded"].value == pytest.approx(sides[0].value - sides[1].value)
+        assert row["recorded"].low < row["recorded"].value < row["recorded"].high
+        assert row["verdict"] in ("reproduced", "below", "above")
+    printed = {m: str(frame.loc[("R-50 1 ATTN w TL", m), "paper"]) for m in ("accuracy", "AUC")}
+    assert printed == {"accuracy": "0.082", "AUC": "0.072"}
+    assert (frame.loc["R-101 baseline w TL", "verdict"] == "not testable here").all()
+    told = benefit.sentences(benefit.table(), found)
+    assert told["cells"] == 36 + 18
+
+
+def test_table_2_improves_on_the_same_backbone_without_attention(tmp_path):
+    frame = improvements(read(overall.NAME, tmp_path), over_plain).frame
+    assert frame.index.get_level_values(0).unique().tolist() == [
+        "R-50 1 ATTN", "R-50 5 ATTNs", "R-101 1 ATTN", "R-101 5 ATTNs",
+    ]  # fmt: skip
+    assert str(frame.loc[("R-101 5 ATTNs", "AUC"), "paper"]) == "0.071"
+    assert len(improvements(read(ablation.NAME, tmp_path), over_scratch).frame) == 12 * 3
 
 
 def test_effects_follow_the_weights_and_refuse_mixed_profiles(benefit, tmp_path):

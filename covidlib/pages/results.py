@@ -96,9 +96,9 @@ class Results:
         seconds = sum(record.provenance["seconds"] for record in found.values())
         return {"trainings": len(found), "minutes": seconds / 60}
 
-    def sentences(self, table: ComparisonTable, prefix: str = "") -> dict[str, float | int | str]:
+    def sentences(self, *tables: ComparisonTable, prefix: str = "") -> dict[str, float | int | str]:
         """Return what a page's first box says: verdicts, trainings, and how much is recorded."""
-        verdicts = verdict_counts(table)
+        verdicts = verdict_counts(*tables)
         told = self.spent() | {
             "cells": int(verdicts.sum()),
             "reproduced": int(verdicts["reproduced"]),

@@ -29,6 +29,7 @@ from covidlib import book, figures
 from covidlib.pages import ablation as parts
 from covidlib.pages import attention_benefit as benefit
 from covidlib.pages import results
+from covidlib.pages.improvements import improvements, over_scratch
 
 page = book.start(profile, data, seed)
 
@@ -64,7 +65,14 @@ with figures.style():
 # %% [markdown]
 # ## Gains of each stage
 #
-# Against the same network from random weights, then beyond what the plain network gains.
+# Against the same network from random weights, which the paper prints in a column of its own.
+
+# %% tags=["table", "hide-input"]
+gained = improvements(runs, over_scratch)
+gained
+
+# %% [markdown]
+# Then beyond what the plain network gains.
 
 # %% tags=["table"]
 benefit.gains(runs, ("none", "stl_n"))
@@ -86,7 +94,7 @@ rest.table()
 parts.unprinted(runs, rest, whole)
 
 # %% tags=["hide-input"]
-for name, value in (runs.sentences(table) | parts.sentences(runs)).items():
+for name, value in (runs.sentences(table, gained) | parts.sentences(runs)).items():
     page.glue(name, value)
 
 # %% [markdown]

@@ -28,6 +28,7 @@ import matplotlib.pyplot as plt
 from covidlib import book, figures
 from covidlib.pages import attention_benefit as parts
 from covidlib.pages import results
+from covidlib.pages.improvements import improvements, over_scratch
 
 page = book.start(profile, data, seed)
 
@@ -76,6 +77,13 @@ with figures.style():
 # %% [markdown]
 # ## Gains, and the difference between them
 #
+# The paper prints what transfer adds to each network in a column of its own.
+
+# %% tags=["table", "hide-input"]
+gained = improvements(runs, over_scratch)
+gained
+
+# %% [markdown]
 # The first lines say what transfer adds to each network, the others how much more it adds with attention.
 # Section 6.5 prints some of these differences wrongly; [the audit](../across/audit.ipynb) recomputes them.
 
@@ -83,7 +91,7 @@ with figures.style():
 parts.gains(runs)
 
 # %% tags=["hide-input"]
-for name, value in (runs.sentences(table) | parts.sentences(runs)).items():
+for name, value in (runs.sentences(table, gained) | parts.sentences(runs)).items():
     page.glue(name, value)
 
 # %% [markdown]

@@ -64,7 +64,7 @@ with figures.style():
 #
 # - A queue outlives an epoch, so it holds older keys of the query's own slice. Equation 2 wants "different CT images", so those are left out.
 # - Batch norm lets a network recognise which batch a key came from. MoCo shuffles images between GPUs against that; here the key encoder normalises by running statistics {cite}`cai2021eman`, and a key depends on its own slice alone.
-# - Test slices are not seen. `images="all"` learns from every slice, as the paper may have done; the price of that is a row of its own in Table 4.
+# - Test slices are not seen. `images="all"` learns from every slice, as the paper may have done; the price of that is a row of its own beside [Table 5](ablation.ipynb).
 
 # %% [markdown]
 # ### Temperature and number of negatives
