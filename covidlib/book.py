@@ -22,6 +22,10 @@ PROFILES = {
     "paper": "the paper's settings, for a GPU",
 }
 PHANTOMS = "phantoms"
+SMOKE = (
+    "Networks of this profile see few and small images, a few times at most: what they score "
+    "under “this run” shows that the code works, not what a method is worth."
+)
 GPU_ASKED = "COVIDLIB_GPU"  # a page must not run without a GPU where this is set
 NOISY = ("lightning", "lightning.pytorch", "lightning.fabric", "pytorch_lightning", "distributed")
 
@@ -76,7 +80,8 @@ class Banner:
         chosen = self.parameters
         settings = f"Profile {chosen.profile} ({PROFILES[chosen.profile]}), seed {chosen.seed}."
         if not chosen.phantom:
-            return "Real images", [settings]
+            small = chosen.profile == "smoke"
+            return "Real images", [*([SMOKE] if small else []), settings]
         return "Phantoms: drawn images, not patients", [
             "Every image on this page was drawn by the library, and every number under "
             "“this run” was computed from such drawings. They show that the code works. "

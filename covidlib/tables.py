@@ -104,7 +104,8 @@ class ComparisonTable:
         cells = [_cells(row) for _, row in self.frame.iterrows()]
         shown = pd.DataFrame(cells, index=self.frame.index, columns=list(COLUMNS))
         digest = hashlib.sha256(repr(cells).encode()).hexdigest()[:10]
-        caption = self.note + (PHANTOM_NOTE if self.frame["phantom"].any() else "")
+        drawn = self.frame["phantom"].any()
+        caption = self.note + (PHANTOM_NOTE if drawn else scored_note(self.frame))
         return (
             Styler(shown, uuid=digest, cell_ids=False)
             .format_index(escape="html", axis=0)
@@ -120,6 +121,21 @@ class ComparisonTable:
 
     def __repr__(self) -> str:
         return self.text().to_string()
+
+
+def scored_note(frame: pd.DataFrame) -> str:
+    """Return a sentence on how many images were scored, where this run saw others than recorded.
+
+    A small profile scores a part of the images, and its interval alone does not tell a reader so.
+    """
+    here, known = (
+        {i.images for i in frame[side] if i is not None and i.images and i.reason != EXACT}
+        for side in ("this run", "recorded")
+    )
+    if not here or here == known:
+        return ""
+    words = [" to ".join(str(n) for n in sorted({min(s), max(s)})) for s in (here, known) if s]
+    return f" Images scored: {words[0]} in this run{', recorded ' + words[1] if known else ''}."
 
 
 def comparison_table(

@@ -39,6 +39,13 @@ def test_profiles_are_those_of_the_settings():
     assert tuple(book.PROFILES) == tuple(settings.PROFILES)
 
 
+@pytest.mark.parametrize(("profile", "warned"), [("smoke", True), ("laptop", False)])
+def test_small_runs_on_real_images_are_called_small(profile, warned, tmp_path):
+    banner = book.Banner(book.Parameters(profile, str(tmp_path)))
+    assert "Real images" in repr(banner)
+    assert ("not what a method is worth" in repr(banner)) == warned
+
+
 def test_start_shows_the_banner_and_silences_bars(shown):
     page = book.start("smoke", "phantoms", 3)
     assert (page.profile, page.seed, page.phantom, page.root) == ("smoke", 3, True, None)

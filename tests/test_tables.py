@@ -154,3 +154,15 @@ def test_exact_numbers_are_judged_without_a_record():
     assert table.text().loc[("same", "params")].tolist() == ["21.28", "–", "21.281", "reproduced"]
     assert "Counted." in table._repr_html_()
     assert not table.frame["phantom"].any()
+
+
+def test_the_caption_says_where_this_run_scored_fewer_images():
+    few = [Result("f", REAL | {"profile": "smoke"}, predictions(24))]
+    for here, known, words in (
+        (few, runs(), "Images scored: 24 in this run, recorded 203."),
+        (few, (), "Images scored: 24 in this run."),
+        (runs(n=1, name="h"), runs(), None),
+        ((), runs(), None),
+    ):
+        caption = comparison_table([Row("m", PRINTED, known, here)], METRICS)._repr_html_()
+        assert words in caption if words else "Images scored" not in caption
