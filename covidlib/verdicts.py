@@ -1,6 +1,6 @@
 """Whether a recorded result supports what a paper printed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from covidlib.errors import DataError
-from covidlib.evaluation import Interval, difference, intervals
+from covidlib.evaluation import Interval, intervals
 from covidlib.published import PaperValue
 
 REPRODUCED, BELOW, ABOVE = "reproduced", "below", "above"
@@ -98,37 +98,15 @@ def measure(
         DataError: one run is given twice, or runs of different profiles or of drawn and acquired
             images are mixed.
     """
-    return _measure(intervals, [runs], metrics, split, options)
-
-
-def measure_difference(
-    first: Sequence[Run],
-    second: Sequence[Run],
-    metrics: Sequence[str],
-    split: str = "test",
-    **options: int,
-) -> Measured:
-    """Measure second minus first on the same images; see ``covidlib.evaluation.difference``."""
-    return _measure(difference, [first, second], metrics, split, options)
-
-
-def _measure(
-    how: Callable[..., dict[str, Interval]],
-    sides: Sequence[Sequence[Run]],
-    metrics: Sequence[str],
-    split: str,
-    options: Mapping[str, int],
-) -> Measured:
-    for side in sides:
-        keys = [run.key for run in side]
-        if len(set(keys)) < len(keys):
-            raise DataError(f"a run is given twice among {keys}")
-    provenance = tuple(run.provenance for side in sides for run in side)
+    keys = [run.key for run in runs]
+    if len(set(keys)) < len(keys):
+        raise DataError(f"a run is given twice among {keys}")
+    provenance = tuple(run.provenance for run in runs)
     kinds = {(p.get("profile"), p.get("phantom")) for p in provenance}
     if len(kinds) > 1:
         raise DataError(f"one number cannot mix runs of {sorted(map(str, kinds))}")
-    tables = [[run.predictions for run in side] for side in sides]
-    return Measured(how(*tables, metrics, split, **options), provenance)
+    tables = [run.predictions for run in runs]
+    return Measured(intervals(tables, metrics, split, **options), provenance)
 
 
 def verdict(paper: PaperValue, ours: Interval | None, counts: bool = True) -> str:

@@ -7,7 +7,7 @@ from covidlib.errors import DataError
 from covidlib.evaluation import Interval, intervals
 from covidlib.published import paper_values
 from covidlib.tables import Row, comparison_table, format_interval, verdict_counts
-from covidlib.verdicts import Measured, exact, measure_difference
+from covidlib.verdicts import exact
 
 REAL = {"phantom": False, "profile": "laptop"}
 DRAWN = {"phantom": True, "profile": "smoke"}
@@ -114,18 +114,6 @@ def test_an_undefined_number_says_why():
     assert text.loc[("r", "AUC"), "recorded"] == "undefined: no image of class covid"
     assert text.loc[("r", "AUC"), "verdict"] == "not testable here"
     assert text.loc[("r", "accuracy"), "recorded"].startswith("0.750")
-
-
-def test_improvements_can_be_rows_too():
-    printed = paper_values(
-        "msatl", 4, ["accuracy_improvement"], model="r50", variant="attn1", stages="full"
-    )
-    gap = measure_difference(runs(skill=0.5), runs(skill=2.0), ["accuracy"])
-    gap = Measured({"accuracy_improvement": gap.intervals["accuracy"]}, gap.provenance)
-    found = comparison_table([Row("r", printed, gap)], ["accuracy_improvement"])
-    line = found.frame.loc[("r", "accuracy improvement")]
-    assert line["paper"].value == pytest.approx(0.082)
-    assert line["verdict"] == "above"
 
 
 def test_rows_with_one_name_are_refused():

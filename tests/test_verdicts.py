@@ -5,13 +5,12 @@ import pytest
 from synthetic_predictions import Result, predictions
 
 from covidlib.errors import DataError
-from covidlib.evaluation import Interval, difference, intervals
+from covidlib.evaluation import Interval, intervals
 from covidlib.published import paper_value
 from covidlib.verdicts import (
     VERDICTS,
     counts,
     measure,
-    measure_difference,
     verdict,
 )
 
@@ -71,9 +70,6 @@ def test_measured_is_what_the_evaluation_says_and_keeps_its_provenance():
     found = measure(runs, ["auc"], resamples=200)
     assert found.intervals == intervals([r.predictions for r in runs], ["auc"], resamples=200)
     assert (found.counts, found.phantom, found.profile) == (True, False, "laptop")
-    gap = measure_difference(runs[:1], runs[1:], ["auc"], resamples=200)
-    expected = difference(*[r.predictions for r in runs], ["auc"], resamples=200)["auc"]
-    assert (gap.intervals["auc"].low, gap.counts) == (expected.low, True)
 
 
 def test_nothing_measured_does_not_count():
@@ -89,4 +85,4 @@ def test_runs_that_make_no_one_number_are_refused():
     with pytest.raises(DataError, match="cannot mix"):
         measure([one, replace(one, key="l", provenance={**REAL, "profile": "paper"})], ["auc"])
     with pytest.raises(DataError, match="cannot mix"):
-        measure_difference([one], [replace(one, provenance={**REAL, "phantom": True})], ["auc"])
+        measure([one, replace(one, key="l", provenance={**REAL, "phantom": True})], ["auc"])

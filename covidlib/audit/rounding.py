@@ -48,16 +48,6 @@ def bounds(printed: str) -> tuple[Fraction, Fraction]:
     return number - half, number + half
 
 
-def fits(exact: Fraction, printed: str) -> bool:
-    """Say whether an exact number may be printed so.
-
-    >>> fits(Fraction(28530, 300), "95.10"), fits(Fraction(28530, 300), "94.92")
-    (True, False)
-    """
-    low, high = bounds(printed)
-    return low <= exact <= high
-
-
 def follows(printed: str, computed: Fraction, slack: Fraction) -> str:
     """Say whether a printed number follows from others that are printed as well.
 

@@ -13,7 +13,6 @@ from covidlib.stage_scores import StageScores, by_network, read
 from covidlib.transferability.leep import UNITS
 
 STEPS = (("none", "stl_n"), ("stl_n", "stl_n+stl_m"))
-Steps = Sequence[np.ndarray]
 
 
 @dataclass(frozen=True)

@@ -67,11 +67,6 @@ FLOORS: Mapping[str, Floor] = {
 }
 
 
-def floors(dataset: Dataset, seeds: int | Sequence[int] = 5) -> pd.DataFrame:
-    """Return the table of floors of one data set; see ``floor_runs`` and ``floor_table``."""
-    return floor_table(floor_runs(dataset, seeds))
-
-
 def floor_features(table: pd.DataFrame, workers: int | None = 1) -> pd.DataFrame:
     """Return everything the floors use, as numbers, one row per row of the table.
 

@@ -11,8 +11,8 @@ from covidlib.evaluation.comparisons import (
     mean_std,
     minimum_detectable_difference,
 )
-from covidlib.evaluation.intervals import as_table, difference, intervals, roc_band
-from covidlib.evaluation.metrics import METRICS, Score, confusion, per_class, roc, score, scores
+from covidlib.evaluation.intervals import difference, intervals, roc_band
+from covidlib.evaluation.metrics import METRICS, Score, confusion, per_class, roc, score
 from covidlib.evaluation.predictions import classes_of, scored
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "Comparison",
     "Interval",
     "Score",
-    "as_table",
     "classes_of",
     "compare_auc",
     "compare_errors",
@@ -37,5 +36,4 @@ __all__ = [
     "roc_band",
     "score",
     "scored",
-    "scores",
 ]

@@ -1,6 +1,6 @@
 """How sure a number is: intervals of metrics, of differences and of ROC curves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -100,8 +100,3 @@ def roc_band(
         band[used] += times * read_curves(truth, values, drawn.weights[i][used], grid)
     low, high = np.nanquantile(band, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return pd.DataFrame({"fpr": grid, "tpr": mean, "low": low, "high": high})
-
-
-def as_table(found: Mapping[str, Interval]) -> pd.DataFrame:
-    """Return intervals as a table, one row per metric."""
-    return pd.DataFrame([vars(i) for i in found.values()], index=pd.Index(found, name="metric"))

@@ -5,7 +5,7 @@ is never 0. In a binary set the last class is positive; with more classes F1, se
 specificity, precision and AUC are means over the classes, each against the rest.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -134,16 +134,6 @@ def score(predictions: pd.DataFrame, metric: str, split: str | None = "test") ->
         DataError: no such metric, or predictions that break their contract.
     """
     return compute(scored(predictions, split), metric)
-
-
-def scores(
-    predictions: pd.DataFrame,
-    metrics: Sequence[str] = ("accuracy", "f1", "f1_macro", "sensitivity", "specificity", "auc"),
-    split: str | None = "test",
-) -> dict[str, Score]:
-    """Compute several metrics of one model; see ``score``."""
-    s = scored(predictions, split)
-    return {metric: compute(s, metric) for metric in metrics}
 
 
 def confusion(predictions: pd.DataFrame, split: str | None = "test") -> pd.DataFrame:

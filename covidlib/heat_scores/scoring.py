@@ -1,6 +1,6 @@
 """Heatmaps of the two networks of msatl Figure 4, and what they are worth."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,6 @@ PLAN = "msatl/overall"
 GRAD_CAM, GRAD_CAM_5 = "Grad-CAM, R-50 baseline", "Grad-CAM, R-50 5 ATTNs"
 ATTENTION, BLOB = "attention map, R-50 5 ATTNs", "bell in the middle"
 KINDS = {GRAD_CAM: "baseline", GRAD_CAM_5: "attn5", ATTENTION: "attn5", BLOB: ""}
-Maps = Callable[[nn.Module, Slices], Tensor]
 
 
 @dataclass(frozen=True)

@@ -46,13 +46,11 @@ class Choice:
         scores: one row per candidate, the best first; columns ``SCORES`` and "drawn", whether the
             source saw phantoms.
         images: how many training images were scored.
-        passed_over: runs of the store that were no candidates, and why.
     """
 
     spec: RunSpec | None
     scores: pd.DataFrame
     images: int
-    passed_over: dict[str, str]
 
     @property
     def name(self) -> str:
@@ -62,8 +60,8 @@ class Choice:
 
 def candidates(
     store: Store, *, phantoms: bool = False, beside: str = "", only: Collection[str] | None = None
-) -> tuple[dict[str, tuple[Record, RunSpec]], dict[str, str]]:
-    """Return the runs of a store that one could start from, by key, and why others are none.
+) -> dict[str, tuple[Record, RunSpec]]:
+    """Return the runs of a store that one could start from, by key.
 
     Of runs that differ only in the seed one counts, and at most eight are taken: the longest chains
     of stages first.
@@ -75,45 +73,33 @@ def candidates(
         only: keys of the runs to look at; None looks at all.
     """
     found: dict[str, tuple[Record, RunSpec]] = {}
-    others: dict[str, str] = {}
     seen: set[tuple] = set()
     for record in store.records():
         if only is not None and record.key not in only:
             continue
         try:
             spec = rebuilt(record)
-        except RunError as error:
-            others[record.key] = str(error)
+        except RunError:  # of another version of the library
             continue
         kind = (spec.network, spec.data, spec.training, spec.chain)
-        if reason := _unfit(record, spec, phantoms, beside):
-            others[record.key] = reason
-        elif kind in seen:
-            others[record.key] = "another seed of a candidate"
-        else:
+        if kind not in seen and _fits(record, spec, phantoms, beside):
             seen.add(kind)
             found[record.key] = (record, spec)
     order = sorted(found, key=lambda key: (-len(found[key][1].chain), key))
-    others |= dict.fromkeys(order[MOST_SOURCES:], f"{MOST_SOURCES} others were scored")
-    return {key: found[key] for key in order[:MOST_SOURCES]}, others
+    return {key: found[key] for key in order[:MOST_SOURCES]}
 
 
-def _unfit(record: Record, spec: RunSpec, phantoms: bool, beside: str) -> str:
-    if not (record.folder / WEIGHTS).is_file():
-        return "it has no weights here"
-    if record.phantom and not phantoms:
-        return "it saw phantoms only"
-    if spec.data.dataset == beside:
-        return "it saw these images"
-    if spec.data.lungs or spec.data.view != "image":
-        return "it saw images without their surroundings, or only parts of them"
+def _fits(record: Record, spec: RunSpec, phantoms: bool, beside: str) -> bool:
+    """Return whether a network has weights here and can look at whole images of its own kind."""
+    if not (record.folder / WEIGHTS).is_file() or (record.phantom and not phantoms):
+        return False
+    if spec.data.dataset == beside or spec.data.lungs or spec.data.view != "image":
+        return False
     if spec.data.masks or spec.data.preprocessing.apply_lung_mask or spec.training.channels != 3:
-        return "it needs lung masks, or other channels"
+        return False
     with torch.device("meta"):
         network = spec.network.build(2)
-    if getattr(network, "needs_lungs", False) or not hasattr(network, "classifier"):
-        return "its network needs lung masks, or has no classifier"
-    return ""
+    return hasattr(network, "classifier") and not getattr(network, "needs_lungs", False)
 
 
 def choose(
@@ -133,7 +119,7 @@ def choose(
         phantoms: whether runs on drawn images are candidates.
         only: keys of the runs to look at; None looks at all.
     """
-    runs, others = candidates(store, phantoms=phantoms, beside=own.dataset.name, only=only)
+    runs = candidates(store, phantoms=phantoms, beside=own.dataset.name, only=only)
     rows = scored_rows(own)
     labels = own.dataset.table["label"].iloc[rows].to_numpy(str)
     scores = {SCRATCH: _score(own, rows, labels, scratch, None) | {"drawn": False}}
@@ -142,7 +128,7 @@ def choose(
     table = pd.DataFrame.from_dict(scores, orient="index").rename_axis("start from")
     table = table.sort_values("N-LEEP", ascending=False, kind="stable")
     best = str(table.index[0])
-    return Choice(None if best == SCRATCH else runs[best][1], table, len(rows), others)
+    return Choice(None if best == SCRATCH else runs[best][1], table, len(rows))
 
 
 def scored_rows(own: OwnImages) -> np.ndarray:

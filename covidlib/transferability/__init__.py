@@ -31,7 +31,7 @@ from covidlib.transferability.leep import (
 )
 from covidlib.transferability.logme import logme
 from covidlib.transferability.nleep import n_leep
-from covidlib.transferability.ranking import chance_tau, compare, pearson, weighted_tau
+from covidlib.transferability.ranking import chance_tau, weighted_tau
 from covidlib.transferability.sfda import sfda
 from covidlib.transferability.transrate import transrate
 
@@ -55,7 +55,6 @@ __all__ = [
     "bootstrap",
     "bounds",
     "chance_tau",
-    "compare",
     "conditional",
     "conditional_entropy",
     "entropy",
@@ -71,7 +70,6 @@ __all__ = [
     "nce",
     "neighbour_accuracy",
     "parameter_count",
-    "pearson",
     "permuted",
     "predictor",
     "probe_accuracy",

@@ -1,6 +1,5 @@
 """Does a score put models in the order of their performance?"""
 
-from collections.abc import Callable, Mapping
 from functools import cache
 from itertools import permutations
 
@@ -31,12 +30,6 @@ def weighted_tau(scores: ArrayLike, performance: ArrayLike) -> float:
     return float(stats.weightedtau(x, y, rank=order).statistic)
 
 
-def pearson(scores: ArrayLike, performance: ArrayLike) -> float:
-    """Return the linear correlation; 0 if the scores are all alike."""
-    x, y = _pair(scores, performance)
-    return 0.0 if np.ptp(x) == 0 else float(np.corrcoef(x, y)[0, 1])
-
-
 def _pair(scores: ArrayLike, performance: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     x, y = np.asarray(scores, dtype=float), np.asarray(performance, dtype=float)
     if x.shape != y.shape or x.ndim != 1 or len(x) < 3:
@@ -62,18 +55,3 @@ def chance_tau(models: int) -> np.ndarray:
     found = np.sort([weighted_tau(order, truth) for order in permutations(range(models))])
     found.flags.writeable = False  # shared by all callers
     return found
-
-
-def compare(
-    scores: Mapping[str, ArrayLike],
-    performance: ArrayLike,
-    measure: Callable[[ArrayLike, ArrayLike], float] = weighted_tau,
-) -> dict[str, float]:
-    """Return how well each score orders the models.
-
-    Args:
-        scores: by name of the score, one number per model each.
-        performance: Shape: (M,).
-        measure: ``weighted_tau`` or ``pearson``.
-    """
-    return {name: measure(values, performance) for name, values in scores.items()}

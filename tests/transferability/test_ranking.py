@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from covidlib.errors import DataError
-from covidlib.transferability import chance_tau, compare, pearson, weighted_tau
+from covidlib.transferability import chance_tau, weighted_tau
 
 
 def slow_tau(scores, performance):
@@ -32,8 +32,6 @@ def test_agreement_is_one_disagreement_minus_one_silence_nothing():
     assert weighted_tau(np.exp(performance), performance) == pytest.approx(1)
     assert weighted_tau(-performance, performance) == pytest.approx(-1)
     assert weighted_tau(np.zeros(4), performance) == 0
-    assert pearson(np.zeros(4), performance) == 0
-    assert pearson(3 * performance - 1, performance) == pytest.approx(1)
 
 
 def test_an_error_among_the_best_weighs_more():
@@ -50,11 +48,6 @@ def test_luck_is_counted_over_every_order():
     assert found.mean() == pytest.approx(0, abs=1e-12)
     with pytest.raises(DataError, match="3 to 7"):
         chance_tau(8)
-
-
-def test_compare_takes_each_score_by_name():
-    found = compare({"a": [1, 2, 3], "b": [3, 2, 1]}, [0.1, 0.2, 0.3])
-    assert found == pytest.approx({"a": 1.0, "b": -1.0})
 
 
 @pytest.mark.parametrize(

@@ -70,11 +70,6 @@ class PhantomBatch:
     def __len__(self) -> int:
         return len(self.images)
 
-    @property
-    def lesion_fraction(self) -> np.ndarray:
-        """Share of the lung area that is diseased. Shape: (N,), range [0, 1]."""
-        return self.lesions.sum((1, 2)) / np.maximum(self.lungs.sum((1, 2)), 1)
-
 
 def check_drawing(size: int, difficulty: float, shortcut: float, seed: int) -> None:
     """Raise DataError unless a drawing's arguments are in range."""
