@@ -12,6 +12,7 @@ from covidlib.book import Page
 from covidlib.data_page import PlainTable
 from covidlib.evaluation.ranks import TOP, top_difference, top_interval
 from covidlib.pages.results import NOT_YET, nothing
+from covidlib.pages.without_transfer import drops
 from covidlib.plans import Plan, plan
 from covidlib.published import paper_values
 from covidlib.runs.executor import execute
@@ -105,7 +106,6 @@ def settings_table(profile: str) -> pd.DataFrame:
 
 def _recipe(spec: RunSpec) -> dict[str, str]:
     chosen = spec.training
-    drops = [f"{round(share * chosen.epochs)}" for share in chosen.milestones]
     return {
         "images scaled to": f"{spec.data.preprocessing.size}²",
         "enters the network": f"{chosen.size}²",
@@ -114,7 +114,7 @@ def _recipe(spec: RunSpec) -> dict[str, str]:
         "epochs": str(chosen.epochs),
         "batch": str(chosen.batch),
         "learning rate": f"{chosen.lr:g}",
-        "divided by 10 after epochs": ", ".join(drops) or "never",
+        "divided by 10 after epochs": drops(chosen),
         "weight decay, momentum": f"{chosen.weight_decay:g}, {chosen.momentum:g}",
         "pooled features dropped": f"{spec.network.dropout:g}",
     }

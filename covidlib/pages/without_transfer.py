@@ -12,6 +12,7 @@ from covidlib.evaluation import intervals
 from covidlib.pages.results import Results, paired_table
 from covidlib.plans import plan
 from covidlib.runs.recorded import rows
+from covidlib.settings import TrainingSettings
 from covidlib.tables import ComparisonTable
 
 NAME = "msatl/without_transfer"
@@ -31,12 +32,22 @@ def _settings(spec) -> dict[str, str]:
         "epochs": str(chosen.epochs),
         "batch": str(chosen.batch),
         "learning rate": f"{chosen.lr:g}",
-        "divided by 10 after epochs": ", ".join(
-            f"{round(share * chosen.epochs)}" for share in chosen.milestones
-        ),
+        "divided by 10 after epochs": drops(chosen),
         "weight decay": f"{chosen.weight_decay:g}",
         "momentum": f"{chosen.momentum:g}",
     }
+
+
+def drops(chosen: TrainingSettings) -> str:
+    """Return the epochs after which the rate falls, without those that training never reaches.
+
+    >>> drops(TrainingSettings(epochs=100, milestones=(0.6, 0.8)))
+    '60, 80'
+    >>> drops(TrainingSettings(epochs=1, milestones=(0.6, 0.8)))
+    'never'
+    """
+    found = [round(share * chosen.epochs) for share in chosen.milestones]
+    return ", ".join(f"{epoch}" for epoch in found if epoch < chosen.epochs) or "never"
 
 
 def rate_table(page: Page) -> pd.DataFrame:
