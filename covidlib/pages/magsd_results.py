@@ -82,7 +82,7 @@ def table(runs: Results, letter: str) -> ComparisonTable:
                 link=link,
             )
         )
-    return comparison_table(rows, METRICS[letter], note=NOTE)
+    return comparison_table(rows, METRICS[letter], note=f"Data set {letter}. {NOTE}")
 
 
 def _printed(number: int, cell: dict[str, str], metrics: Sequence[str]) -> dict[str, PaperValue]:

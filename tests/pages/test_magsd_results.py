@@ -49,6 +49,7 @@ def test_one_fold_is_no_test():
 
 def test_a_page_without_records_says_so(nothing):
     tables = {letter: magsd_results.table(nothing, letter) for letter in "ABC"}
+    assert all(t.note.startswith(f"Data set {letter}. ") for letter, t in tables.items())
     told = magsd_results.sentences(nothing, tables)
     assert (told["rows"], told["recorded_rows"], told["leader"]) == (9, 0, NOT_YET)
     assert told["cells"] == told["untested"] == 3 * (2 + 4 + 4)
