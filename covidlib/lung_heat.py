@@ -17,7 +17,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor, nn
 
-from covidlib.data.cache import Preprocessing
+from covidlib.data.preprocessing import Preprocessing
 from covidlib.explain import area, grad_cam, mass_inside, randomised, stretch
 from covidlib.kept_scores import keep, kept
 from covidlib.paths import data_root

@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import BoolTensor, Tensor
 
 from covidlib.data import Dataset, open_dataset
-from covidlib.data.cache import Preprocessing, build_cache
+from covidlib.data.cache import build_cache
+from covidlib.data.preprocessing import Preprocessing
 from covidlib.errors import DataError
 from covidlib.models.cxr_classifiers import CxrClassifierSettings
 from covidlib.models.mask_attention import MaskAttention

@@ -13,10 +13,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from covidlib.data.cache import Preprocessing
-from covidlib.data.cache import prepare as decode
 from covidlib.data.decoding import Problem, read_uint8
 from covidlib.data.layouts.common import images_in
+from covidlib.data.preprocessing import Preprocessing
+from covidlib.data.preprocessing import prepare as decode
 from covidlib.errors import DataError, RunError
 from covidlib.evaluation.predictions import PREFIX, classes_of
 from covidlib.explain import grad_cam, stretch

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from covidlib.data.augmentation import MSATL_CT
-from covidlib.data.cache import Preprocessing
+from covidlib.data.preprocessing import Preprocessing
 from covidlib.runs.spec import RunSpec
 from covidlib.settings import DataSettings, SupervisedSettings
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from covidlib import heat_scores
-from covidlib.data.cache import Preprocessing
 from covidlib.data.phantoms import PhantomSettings
+from covidlib.data.preprocessing import Preprocessing
 from covidlib.errors import DataError
 from covidlib.explain import grad_cam, mass_inside
 from covidlib.heat_scores import ATTENTION, BLOB, GRAD_CAM, KINDS

@@ -8,8 +8,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from covidlib.cli import app
-from covidlib.data.cache import Preprocessing
 from covidlib.data.phantoms import PhantomSettings
+from covidlib.data.preprocessing import Preprocessing
 from covidlib.errors import DataError, RunError
 from covidlib.models.cxr_classifiers import CxrClassifierSettings
 from covidlib.models.res_unet import ResUNetSettings

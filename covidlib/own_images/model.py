@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from covidlib.data.cache import prepare as decode
 from covidlib.data.cards import CARDS
 from covidlib.data.decoding import read_uint8
+from covidlib.data.preprocessing import prepare as decode
 from covidlib.errors import CovidlibError, RunError
 from covidlib.evaluation.calibration import Temperature, at_temperature, fit_temperature
 from covidlib.evaluation.predictions import PREFIX, classes_of

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from covidlib.data.cache import Preprocessing
+from covidlib.data.preprocessing import Preprocessing
 from covidlib.errors import DataError
 from covidlib.models.attention_resnet import AttentionResNetSettings
 from covidlib.own_images.choosing import AUGMENTATIONS

@@ -11,8 +11,9 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from covidlib.book import Page
-from covidlib.data.cache import Preprocessing, build_cache
+from covidlib.data.cache import build_cache
 from covidlib.data.phantoms import draw_ct
+from covidlib.data.preprocessing import Preprocessing
 from covidlib.data_page import PlainTable
 from covidlib.figures import image_grid
 from covidlib.figures.style import PALETTE

@@ -13,8 +13,9 @@ from matplotlib.patches import Rectangle
 
 from covidlib.book import Page
 from covidlib.data import open_dataset
-from covidlib.data.cache import Cached, Preprocessing, build_cache
+from covidlib.data.cache import Cached, build_cache
 from covidlib.data.composing import DRAWN
+from covidlib.data.preprocessing import Preprocessing
 from covidlib.data_page import PlainTable
 from covidlib.errors import CovidlibError
 from covidlib.evaluation.localization import enclosing_box, iou, region

@@ -12,12 +12,12 @@ from matplotlib.axes import Axes
 from covidlib.book import Page
 from covidlib.data import Dataset, open_dataset
 from covidlib.data.augmentation import MAGSD_TABLE2, apply
-from covidlib.data.cache import Preprocessing, prepare
 from covidlib.data.composition_report import classes_table, parts_table
 from covidlib.data.compositions import COMPOSITIONS
 from covidlib.data.decoding import read_uint8
 from covidlib.data.draws import draw
 from covidlib.data.phantoms import PhantomSettings
+from covidlib.data.preprocessing import Preprocessing, prepare
 from covidlib.data.splits import split_counts, split_table
 from covidlib.data_page import PlainTable
 from covidlib.figures import image_grid

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from covidlib import figures
 from covidlib.book import Page
 from covidlib.data.augmentation import PRESETS, apply, draw, identity
-from covidlib.data.cache import Preprocessing, prepare
 from covidlib.data.decoding import read_uint8
+from covidlib.data.preprocessing import Preprocessing, prepare
 from covidlib.data.table import Dataset
 from covidlib.errors import CovidlibError
 from covidlib.evaluation import intervals, roc

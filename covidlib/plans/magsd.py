@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from covidlib.data.cache import Preprocessing
 from covidlib.data.phantoms import PhantomSettings
+from covidlib.data.preprocessing import Preprocessing
 from covidlib.models.bilinear import BilinearSettings
 from covidlib.models.covid_net import COVIDNetSettings
 from covidlib.models.ma_net import MANetSettings

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from covidlib.data.cache import Preprocessing
 from covidlib.data.lung_masks import NAME as MASKS
 from covidlib.data.phantoms import PhantomSettings
+from covidlib.data.preprocessing import Preprocessing
 from covidlib.models.cxr_classifiers import PAPER_MODELS, CxrClassifierSettings
 from covidlib.models.res_unet import ResUNetSettings
 from covidlib.plans.plan import Plan, Row

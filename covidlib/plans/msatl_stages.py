@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from covidlib.data.cache import Preprocessing
 from covidlib.data.phantoms import PhantomSettings
+from covidlib.data.preprocessing import Preprocessing
 from covidlib.models.attention_resnet import AttentionResNetSettings
 from covidlib.runs.spec import RunSpec
 from covidlib.settings import (

@@ -17,7 +17,7 @@ HOMES = (
     "covidlib.settings",
     "covidlib.models",
     "covidlib.data.augmentation_settings",
-    "covidlib.data.cache",
+    "covidlib.data.preprocessing",
     "covidlib.data.phantoms.settings",
 )
 

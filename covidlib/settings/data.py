@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from covidlib.data.cache import Preprocessing
+from covidlib.data.preprocessing import Preprocessing
 from covidlib.data.phantoms import PhantomSettings
 from covidlib.data.splits import SCHEMES
 

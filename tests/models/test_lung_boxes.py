@@ -225,7 +225,8 @@ def test_other_images_are_refused():
 def test_real_slices_are_mostly_found(real_data):
     """Of the training slices here; what the boxes look like is shown in the book."""
     from covidlib.data import open_dataset
-    from covidlib.data.cache import Preprocessing, build_cache
+    from covidlib.data.cache import build_cache
+    from covidlib.data.preprocessing import Preprocessing
 
     cached = build_cache(open_dataset("covid-ct", real_data), Preprocessing(size=64))
     train = (cached.table["split"] == "train").to_numpy()

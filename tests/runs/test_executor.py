@@ -4,7 +4,7 @@ import pytest
 import torch
 from small_runs import draw_covid_ct, same, tiny
 
-from covidlib.data.cache import Preprocessing
+from covidlib.data.preprocessing import Preprocessing
 from covidlib.errors import DatasetMissing, RunError
 from covidlib.runs import executor
 from covidlib.runs.executor import execute

@@ -5,8 +5,8 @@ import pytest
 import torch
 from small_runs import TinySettings
 
-from covidlib.data.cache import Preprocessing
 from covidlib.data.phantoms import PhantomSettings
+from covidlib.data.preprocessing import Preprocessing
 from covidlib.errors import DataError, RunError
 from covidlib.models.res_unet import ResUNetSettings
 from covidlib.postprocessing import clean

@@ -9,8 +9,8 @@ from torch import nn
 
 from covidlib.data.augmentation import MAGSD_TABLE2, MSATL_CT
 from covidlib.data.batches import Batch
-from covidlib.data.cache import Preprocessing
 from covidlib.data.phantoms import PhantomSettings
+from covidlib.data.preprocessing import Preprocessing
 from covidlib.errors import RunError
 from covidlib.models.ma_net import MANetSettings
 from covidlib.runs.running import build, run

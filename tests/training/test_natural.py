@@ -12,8 +12,8 @@ from small_runs import TinySettings
 from torchvision.models import ResNet18_Weights, resnet18
 
 from covidlib.data.batches import DeviceImages, StreamingImages, images_on
-from covidlib.data.cache import Preprocessing
 from covidlib.data.phantoms import PhantomSettings
+from covidlib.data.preprocessing import Preprocessing
 from covidlib.errors import RunError
 from covidlib.evaluation.ranks import ranked, top_difference, top_interval, top_k
 from covidlib.models.attention_resnet import PLACEMENTS, AttentionResNetSettings

@@ -6,8 +6,8 @@ import torch
 from small_runs import same
 
 from covidlib.data.augmentation import MANET_SEGMENTATION, NONE, Range
-from covidlib.data.cache import Preprocessing
 from covidlib.data.phantoms import PhantomSettings
+from covidlib.data.preprocessing import Preprocessing
 from covidlib.errors import DataError
 from covidlib.evaluation.overlap import counts, iou
 from covidlib.models.res_unet import ResUNetSettings
