@@ -10,6 +10,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from torch import Tensor
 
+from covidlib.data_page import PlainTable
 from covidlib.figures import legend_below, looks
 from covidlib.models.ma_net import MANetSettings
 from covidlib.runs.record import Record
@@ -137,7 +138,7 @@ def confidence_browser() -> VBox:
     return browser(frames, "θ")
 
 
-def trusted(runs: Mapping[str, Sequence[Record]]) -> pd.DataFrame:
+def trusted(runs: Mapping[str, Sequence[Record]]) -> PlainTable:
     """Return how many test predictions Algorithm 1 would trust, and how many of these are wrong.
 
     Args:
@@ -147,7 +148,7 @@ def trusted(runs: Mapping[str, Sequence[Record]]) -> pd.DataFrame:
     for name, records in runs.items():
         tables = [r.predictions.query("split == 'test'").dropna(subset=["label"]) for r in records]
         rows[name] = _trusted(pd.concat(tables)) if tables else {"images": "not recorded yet"}
-    return pd.DataFrame(rows).T.fillna("")
+    return PlainTable(pd.DataFrame(rows).T)
 
 
 def _trusted(table: pd.DataFrame) -> dict[str, object]:
@@ -165,7 +166,7 @@ def _trusted(table: pd.DataFrame) -> dict[str, object]:
     }
 
 
-def differences() -> pd.DataFrame:
+def differences() -> PlainTable:
     """Return every difference between paper and released code, and the setting that makes it."""
     rows = {}
     for owner in (MAGSDSettings, MANetSettings):
@@ -174,4 +175,4 @@ def differences() -> pd.DataFrame:
             if name in rows:  # a setting of network and training that belongs together
                 setting += " in both"
             rows[name] = {"paper → code": WHAT[name], "setting": setting}
-    return pd.DataFrame(rows).T.rename_axis("difference")
+    return PlainTable(pd.DataFrame(rows).T)

@@ -117,13 +117,15 @@ def test_trusted_predictions_are_counted():
             "p_b": [0.9, 0.2, 0.4, 0.25, 1.0],
         }
     )
-    found = loss_parts.trusted({"this run": [SimpleNamespace(predictions=table)], "recorded": []})
+    found = loss_parts.trusted(
+        {"this run": [SimpleNamespace(predictions=table)], "recorded": []}
+    ).frame
     assert found.loc["this run"].tolist() == [4, "75.0%", "33.3%", "25.0%"]
     assert found.loc["recorded", "images"] == "not recorded yet"
 
 
 def test_every_difference_of_the_released_code_has_words_and_a_setting():
-    table = loss_parts.differences()
+    table = loss_parts.differences().frame
     assert set(table.index) == set(MAGSDSettings.AUTHORS) | set(MANetSettings.AUTHORS)
     assert table.loc["channels", "setting"] == "channels=1 in both"
 
