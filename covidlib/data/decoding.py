@@ -6,30 +6,20 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal, NoReturn
+from typing import BinaryIO, NoReturn
 
 import numpy as np
 from joblib import Parallel, delayed
 from PIL import ExifTags, Image, ImageFile, ImageOps
 
+from covidlib.data.dicom import read_dicom
+from covidlib.data.pixels import Pixels, Window, check_size, scaled, to_uint8
 from covidlib.errors import CovidlibError, DataError, UnreadableImages
 
-if TYPE_CHECKING:
-    from pydicom import Dataset as DicomDataset
-
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
-# 8000 x 8000: four times the largest chest X-ray detector, below the size that Pillow warns of.
-MAX_PIXELS = 64_000_000
-# A 12-bit picture in a 16-bit file fills 1/16 of its range; so little is never meant to be seen.
-SMALLEST_SPAN = 1 / 16
 GREY16 = ("I;16", "I;16L", "I;16B")
 
-Window = tuple[float, float] | Literal["full", "minmax"]
 Convert = Callable[[Image.Image], np.ndarray]
-
-
-class MissingExtra(CovidlibError):
-    """An optional package that a file needs; the message says how to install it."""
 
 
 @dataclass(frozen=True)
@@ -38,23 +28,6 @@ class Problem:
 
     path: Path
     reason: str
-
-
-@dataclass(frozen=True)
-class Pixels:
-    """Grey values with the range that they are meant to be shown in.
-
-    Args:
-        values: uint8 or uint16 as stored, or float32 in the units of a DICOM file. Shape: (H, W).
-        low: the value shown black (white if inverted).
-        high: the value shown white (black if inverted).
-        inverted: high values are dark (DICOM's MONOCHROME1).
-    """
-
-    values: np.ndarray
-    low: float
-    high: float
-    inverted: bool = False
 
 
 def read_grey(path: str | Path) -> np.ndarray:
@@ -74,7 +47,7 @@ def read_grey(path: str | Path) -> np.ndarray:
     pixels = read_pixels(path)
     if pixels.values.dtype in (np.uint8, np.uint16):
         return pixels.values
-    return _scaled(pixels, pixels.low, pixels.high, np.uint16)
+    return scaled(pixels, pixels.low, pixels.high, np.uint16)
 
 
 def read_uint8(path: str | Path, window: Window = "full") -> np.ndarray:
@@ -115,30 +88,6 @@ def read_colour(path: str | Path, window: Window = "full") -> np.ndarray:
         return values
     grey = read_uint8(path, window)
     return np.repeat(grey[..., None], 3, axis=2)
-
-
-def to_uint8(pixels: Pixels, window: Window = "full") -> np.ndarray:
-    """Map grey values to 0..255 by a window, see ``read_uint8``.
-
-    >>> to_uint8(Pixels(np.array([[0, 257, 65535]], np.uint16), 0, 65535))
-    array([[  0,   1, 255]], dtype=uint8)
-    """
-    least, most = float(pixels.values.min()), float(pixels.values.max())
-    if window == "minmax":
-        low, high = least, max(most, least + 1)
-    elif window == "full":
-        low, high = pixels.low, pixels.high
-        shown = np.clip(most, low, high) - np.clip(least, low, high)
-        if shown < SMALLEST_SPAN * (high - low):
-            raise DataError(
-                f"values from {least:g} to {most:g} are nearly uniform in the range {low:g} to "
-                f'{high:g}: give window=(low, high), or "minmax"'
-            )
-    else:
-        low, high = window
-        if not low < high:
-            raise DataError(f"a window needs low < high, got {window}")
-    return _scaled(pixels, low, high, np.uint8)
 
 
 def read_mask(path: str | Path) -> np.ndarray:
@@ -190,7 +139,7 @@ def _decoded(path: Path, convert: Convert) -> np.ndarray | Pixels:
                 raise DataError("empty file")
             file.seek(0)
             if start[128:] == b"DICM" or path.suffix.lower() in (".dcm", ".dicom"):
-                return _read_dicom(file)
+                return read_dicom(file)
             return _read_picture(file, convert)
     except CovidlibError:
         raise
@@ -224,7 +173,7 @@ def _read_picture(file: BinaryIO, convert: Convert) -> np.ndarray:
     # An open file, not its name: by name, Pillow maps an uncompressed TIFF into memory with the
     # sides of the turned image, and so garbles orientations 5 to 8.
     with Image.open(file, formats=FORMATS) as image:
-        _check_size(*image.size)
+        check_size(*image.size)
         # An MPO file is a camera's JPEG followed by other renderings of the same picture.
         if image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
             raise DataError(f"holds {frames} images, one is expected")
@@ -241,11 +190,6 @@ def _read_picture(file: BinaryIO, convert: Convert) -> np.ndarray:
         ImageOps.exif_transpose(image, in_place=True)
         values = convert(image)
     return 65535 - values if white_is_zero else values
-
-
-def _check_size(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise DataError(f"{width} x {height} pixels, more than {MAX_PIXELS:,} are refused")
 
 
 def _to_grey(image: Image.Image) -> np.ndarray:
@@ -275,56 +219,3 @@ def _on_black(image: Image.Image) -> Image.Image:
     if image.getchannel("A").getextrema() == (0, 0):
         raise DataError("every pixel is transparent")
     return Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
-
-
-def _read_dicom(file: BinaryIO) -> Pixels:
-    """Decode one grey frame; VOI look-up tables and sigmoid windows are not applied."""
-    try:
-        import pydicom
-    except ImportError as error:
-        text = f"{file.name}: DICOM files need pydicom: pip install 'covidlib[dicom]'"
-        raise MissingExtra(text) from error
-    header = pydicom.dcmread(file, stop_before_pixels=True)
-    _check_size(header.Columns, header.Rows)
-    if (frames := int(header.get("NumberOfFrames") or 1)) > 1:
-        raise DataError(f"holds {frames} images, one is expected")
-    if header.PhotometricInterpretation not in ("MONOCHROME1", "MONOCHROME2"):
-        raise DataError(f"{header.PhotometricInterpretation} is not a grey DICOM image")
-    if "ModalityLUTSequence" in header:
-        raise DataError("a modality look-up table, where slope and intercept are expected")
-    dark_is_high = header.PhotometricInterpretation == "MONOCHROME1"
-    file.seek(0)
-    stored = pydicom.dcmread(file).pixel_array
-    slope, intercept = (
-        float(header.get("RescaleSlope", 1)),
-        float(header.get("RescaleIntercept", 0)),
-    )
-    values = stored.astype(np.float32) * slope + intercept
-    if "PixelPaddingValue" in header and (outside := stored == header.PixelPaddingValue).any():
-        if outside.all():
-            raise DataError("every pixel is padding")
-        values[outside] = values[~outside].max() if dark_is_high else values[~outside].min()
-    low, high = _display_range(header, slope, intercept)
-    pixels = Pixels(values, low, high, dark_is_high)
-    if header.BitsStored > 8:
-        return pixels
-    return Pixels(_scaled(pixels, low, high, np.uint8), 0, 255)
-
-
-def _display_range(header: "DicomDataset", slope: float, intercept: float) -> tuple[float, float]:
-    """Return the first linear window (DICOM PS3.3 C.11.2.1.2), else the range of stored bits."""
-    width, centre = (np.atleast_1d(header.get(f"Window{n}", [])) for n in ("Width", "Center"))
-    if len(width) and len(centre) and float(width[0]) > 1:
-        middle, half = float(centre[0]) - 0.5, (float(width[0]) - 1) / 2
-        return middle - half, middle + half
-    signed = header.PixelRepresentation
-    least = -(2 ** (header.BitsStored - 1)) if signed else 0
-    ends = least * slope + intercept, (least + 2**header.BitsStored - 1) * slope + intercept
-    return min(ends), max(ends)
-
-
-def _scaled(pixels: Pixels, low: float, high: float, dtype: type[np.integer]) -> np.ndarray:
-    """Map low..high to the whole range of an integer type, and turn MONOCHROME1 over."""
-    top = np.iinfo(dtype).max
-    share = (np.clip(pixels.values, low, high).astype(np.float64) - low) / (high - low)
-    return np.rint((1 - share if pixels.inverted else share) * top).astype(dtype)

@@ -11,7 +11,8 @@ import pandas as pd
 from joblib import Parallel, delayed
 from PIL import Image
 
-from covidlib.data.decoding import Problem, read_pixels, refuse, to_uint8
+from covidlib.data.decoding import Problem, read_pixels, refuse
+from covidlib.data.pixels import to_uint8
 from covidlib.errors import DataError
 
 KINDS = ("identical files", "identical pixels", "near-duplicates")

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from covidlib.data.decoding import Window
+from covidlib.data.pixels import Window
 from covidlib.errors import DataError
 
 

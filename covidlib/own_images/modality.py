@@ -19,7 +19,8 @@ import numpy as np
 from joblib import Parallel, delayed
 from PIL import Image
 
-from covidlib.data.decoding import FORMATS, Problem, read_pixels, to_uint8
+from covidlib.data.decoding import FORMATS, Problem, read_pixels
+from covidlib.data.pixels import to_uint8
 from covidlib.errors import DataError
 
 KINDS = ("ct", "cxr", "photo")

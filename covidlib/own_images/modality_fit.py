@@ -21,8 +21,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from covidlib.data import open_dataset
-from covidlib.data.decoding import read_pixels, to_uint8
+from covidlib.data.decoding import read_pixels
 from covidlib.data.phantoms import PhantomSettings
+from covidlib.data.pixels import to_uint8
 from covidlib.own_images.modality import COLOURED, KINDS, RULED_OUT, features, off_line
 
 XRAYS = (

@@ -16,7 +16,8 @@ from PIL import Image
 import covidlib
 from covidlib.data import cache
 from covidlib.data.cache import Cached, build_cache, damaged
-from covidlib.data.decoding import MissingExtra, read_grey
+from covidlib.data.decoding import read_grey
+from covidlib.data.dicom import MissingExtra
 from covidlib.data.preprocessing import Preprocessing, prepare, prepare_mask
 from covidlib.data.table import COLUMNS, Dataset
 from covidlib.errors import DataError, UnreadableImages
