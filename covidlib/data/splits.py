@@ -7,7 +7,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from covidlib.data.table import SPLITS
 from covidlib.errors import DataError
 
-SCHEMES = ("official", "official+val", "val-as-test", "holdout", "kfold")
+SCHEMES = ("official", "official+val", "val-as-test", "holdout", "kfold", "kfold-images")
 TENTHS = 10  # 8:1:1 is eight, one and one of ten parts
 KEPT_BACK = 50  # "val-as-test" looks at one of so many training images of each class
 
@@ -34,11 +34,13 @@ def split_table(
             for ImageNet, whose test labels are secret: the published validation set is the test
             set, and a fiftieth of each class's training images, one at least, is for validation;
             "holdout" draws 8:1:1; "kfold" tests on part ``fold`` of ``folds`` and draws a tenth of
-            all for validation from the rest. Drawn sets are stratified by label; the last two and
-            "official+val" are grouped by patient.
+            all for validation from the rest. Drawn sets are stratified by label; "holdout",
+            "kfold" and "official+val" are grouped by patient. "kfold-images" is "kfold" with every
+            image on its own, so that images of one patient are on both sides: it is there to show
+            what that does to a score.
         seed: of the drawn schemes.
-        fold: which part is the test set, from 0; "kfold" alone takes one.
-        folds: into how many parts "kfold" cuts.
+        fold: which part is the test set, from 0; the two of k folds alone take one.
+        folds: into how many parts these cut.
 
     Raises:
         DataError: a labelled image has no published split, a class has too few patients to be in
@@ -47,6 +49,8 @@ def split_table(
     _check_request(scheme, fold, folds)
     known = table["label"].notna()
     rows = table[known].sort_values("sample")
+    if scheme == "kfold-images":
+        rows = rows.assign(patient=pd.array([pd.NA] * len(rows), dtype="string"))
     if scheme == "val-as-test":
         drawn = _val_as_test(rows, seed)
     elif scheme.startswith("official"):
@@ -82,11 +86,12 @@ def split_counts(table: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
 def _check_request(scheme: str, fold: int | None, folds: int) -> None:
     if scheme not in SCHEMES:
         raise DataError(f"unknown split scheme {scheme!r}, expected one of {SCHEMES}")
-    if scheme != "kfold" and fold is not None:
+    folded = scheme in ("kfold", "kfold-images")
+    if not folded and fold is not None:
         raise DataError(f"the scheme {scheme!r} has no folds, yet fold {fold} was asked for")
-    if scheme == "kfold" and folds < 2:
+    if folded and folds < 2:
         raise DataError(f"kfold needs at least 2 folds, got {folds}")
-    if scheme == "kfold" and (fold is None or not 0 <= fold < folds):
+    if folded and (fold is None or not 0 <= fold < folds):
         raise DataError(f"kfold with {folds} folds needs a fold from 0 to {folds - 1}, got {fold}")
 
 

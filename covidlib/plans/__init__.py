@@ -2,10 +2,15 @@
 
 from collections.abc import Callable
 
-from covidlib.plans import magsd, manet, msatl
+from covidlib.plans import magsd, magsd_ours, manet, msatl
 from covidlib.plans.plan import Plan, Row
 
-PLANS: dict[str, Callable[..., Plan]] = {**msatl.PLANS, **magsd.PLANS, **manet.PLANS}
+PLANS: dict[str, Callable[..., Plan]] = {
+    **msatl.PLANS,
+    **magsd.PLANS,
+    **magsd_ours.PLANS,
+    **manet.PLANS,
+}
 
 __all__ = ["PLANS", "Plan", "Row", "plan"]
 

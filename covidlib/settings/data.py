@@ -19,7 +19,7 @@ class DataSettings:
 
     Args:
         dataset: a card's name.
-        split: "official", "holdout" or "kfold".
+        split: "official", "holdout", "kfold" or another of ``SCHEMES``.
         fold: number of the held-out fold, for "kfold".
         folds: how many folds there are, for "kfold".
         split_seed: seed of "holdout" and "kfold"; official splits have none.
@@ -51,7 +51,8 @@ class DataSettings:
 
     @property
     def slug(self) -> str:
-        """Short name for keys: "covid-ct", "phantom-covid-ct", "kermany-fold2"."""
-        fold = "" if self.fold is None else f"-fold{self.fold}"
+        """Short name for keys: "covid-ct", "phantom-covid-ct", "kermany-fold2", "…-imagefold2"."""
+        kind = "imagefold" if self.split == "kfold-images" else "fold"
+        fold = "" if self.fold is None else f"-{kind}{self.fold}"
         view = "" if self.view == "image" else f"-{self.view}"
         return ("phantom-" if self.phantom else "") + self.dataset + fold + view

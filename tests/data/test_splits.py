@@ -86,6 +86,30 @@ def test_folds_test_every_image_once_and_validate_on_a_tenth():
         )
 
 
+def test_folds_of_images_tear_patients_apart_and_change_nothing_else():
+    table = make_table(300)
+    drawn = [split_table(table, "kfold-images", seed=4, fold=fold) for fold in range(5)]
+    assert (sum((result["split"] == "test").astype(int) for result in drawn) == 1).all()
+    for result in drawn:
+        sides = result.dropna(subset=["patient"]).groupby("patient")["split"].nunique()
+        assert (sides > 1).mean() > 0.3
+        pd.testing.assert_series_equal(result["patient"], table["patient"])
+        for _, rows in result.groupby("label"):
+            np.testing.assert_allclose(
+                shares(rows)[["train", "val", "test"]].astype(float), [0.7, 0.1, 0.2], atol=0.02
+            )
+
+
+def test_folds_of_images_are_folds_where_every_image_is_a_patient():
+    table = make_table(80).assign(patient=pd.NA)
+    ours, theirs = (
+        split_table(table, scheme, seed=1, fold=2) for scheme in ("kfold-images", "kfold")
+    )
+    assert ours["split"].tolist() == theirs["split"].tolist()
+    with pytest.raises(DataError, match="needs a fold"):
+        split_table(table, "kfold-images", seed=0)
+
+
 @pytest.mark.parametrize("folds", [2, 10, 20])
 def test_other_numbers_of_folds_keep_every_class_in_every_set(folds):
     table = make_table(200)

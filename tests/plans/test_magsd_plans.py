@@ -3,15 +3,19 @@ from dataclasses import fields, replace
 import pytest
 
 from covidlib.data.augmentation import MAGSD_TABLE2
+from covidlib.models.ma_net import MANetSettings
 from covidlib.plans import PLANS, plan
 from covidlib.plans.magsd import ABLATIONS, SIZES
+from covidlib.plans.magsd_ours import DIFFERENCES, LETTER
 from covidlib.published import paper_value
 from covidlib.runs.reference import in_order
+from covidlib.settings import MAGSDSettings
 
 TABLES = ("architectures", *ABLATIONS)
+OURS = ("imbalance", "image_folds", "released_code")
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", TABLES + OURS)
 @pytest.mark.parametrize("profile", SIZES)
 def test_profiles_change_sizes_and_nothing_else(name, profile):
     ours = plan(f"magsd/{name}", profile, phantoms=False)
@@ -107,3 +111,59 @@ def test_fewer_folds_on_request():
     rows = plan("magsd/scales", "laptop", phantoms=False, seeds=2).rows
     assert {len(row.specs) for row in rows} == {2}
     assert {len(row.specs) for row in plan("magsd/scales", "smoke", phantoms=True).rows} == {1}
+
+
+def rows_of(name, profile="laptop"):
+    return {row.label: row for row in plan(f"magsd/{name}", profile, phantoms=False).rows}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_own_rows_start_from_those_of_table_3(name):
+    table = {
+        row.label: row.specs for row in plan("magsd/architectures", "laptop", phantoms=False).rows
+    }
+    for label, row in rows_of(name).items():
+        known = {"A: as in the paper": "A: MAG-SD"}.get(label, label)
+        assert (row.rank == 0) == (known in table)
+        assert row.rank in (0, 5, 6) and len(row.specs) == 5
+        if row.rank == 0:
+            assert row.specs == table[known]
+    keys = {spec.key for row in rows_of(name).values() for spec in row.specs}
+    assert len(keys) == 5 * len(rows_of(name)), "every row is another training"
+
+
+def test_our_own_rows_change_what_they_say():
+    imbalance, folds = rows_of("imbalance"), rows_of("image_folds")
+    for model in ("MAG-SD", "ResNet50"):
+        one, two = (imbalance[f"A: {model}{more}"].specs[0] for more in ("", ", classes weighted"))
+        assert two == replace(one, training=replace(one.training, class_weights="balanced"))
+        one, two = (folds[f"A: {model}{more}"].specs[3] for more in ("", ", folds of images"))
+        assert two == replace(one, data=replace(one.data, split="kfold-images"))
+        assert "imagefold3" in two.key
+
+
+def test_the_released_code_is_its_variant_at_the_sizes_of_the_profile():
+    rows = rows_of("released_code", "paper")
+    whole = rows["A: all of the released code"].specs[0]
+    assert whole.network == MANetSettings.variant("authors")
+    expected = MAGSDSettings.variant("authors", drop_last=True)
+    assert whole.training == replace(expected, validate_every=whole.training.validate_every)
+    paper = rows["A: as in the paper"].specs[0]
+    for name in DIFFERENCES:
+        one = rows[f"A: {name}"].specs[0]
+        assert (one.training, one.network) != (paper.training, paper.network)
+        pairs = {
+            f.name: (getattr(one.training, f.name), getattr(paper.training, f.name))
+            for f in fields(paper.training)
+        }
+        changed = {name for name, (mine, theirs) in pairs.items() if mine != theirs}
+        assert changed == set(MAGSDSettings.AUTHORS.get(name, {}))
+    assert LETTER == "A" and len(rows) == 2 + len(DIFFERENCES)
+
+
+def test_our_own_rows_come_after_the_paper_s():
+    order = in_order("magsd", "laptop", phantoms=False)
+    places = {spec.key: number for number, spec in enumerate(order)}
+    papers = max(places[s.key] for n in TABLES for r in rows_of(n).values() for s in r.specs)
+    ours = [s for n in OURS for r in rows_of(n).values() if r.rank for s in r.specs]
+    assert min(places[spec.key] for spec in ours) == papers + 1

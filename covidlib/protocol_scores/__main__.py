@@ -1,0 +1,38 @@
+"""Score runs in a store as magsd's released code does, and keep the scores beside the runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from covidlib.paths import data_root
+from covidlib.plans import plan
+from covidlib.protocol_scores import PLAN, REPEATS, place, score_run, write
+from covidlib.runs.store import Store
+from covidlib.training.data import training_data
+
+RESULTS = Path(__file__).resolve().parents[2] / "book" / "results"
+
+
+def main(
+    profile: Annotated[str, typer.Option(help="laptop | paper")],
+    data: Annotated[Path, typer.Option(help="the folder of the data sets")],
+    store: Annotated[Path | None, typer.Option(help="folder of runs, with weights")] = None,
+    results: Annotated[Path, typer.Option(help="folder of recorded results")] = RESULTS,
+    name: Annotated[str, typer.Option("--plan", help="whose runs are scored")] = PLAN,
+    repeats: Annotated[int, typer.Option(help="tests per run")] = REPEATS,
+) -> None:
+    """Score every run of a plan whose weights are in the store and whose scores are not kept."""
+    runs, root, scored = Store(store), data_root(data), 0
+    for spec in plan(name, profile, phantoms=False).specs:
+        record = runs.get(spec)
+        if record is None or place(spec.key, results).exists():
+            continue
+        found = score_run(record, spec, training_data(spec.data, root), profile, repeats=repeats)
+        scored += write(found, results) is not None
+        typer.echo(f"{spec.key}: {found.hits.sum() / found.draws.sum():.3f}")
+    typer.echo(f"{scored} new files in {results}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
