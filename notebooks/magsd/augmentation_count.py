@@ -33,9 +33,8 @@ page = book.start(profile, data, seed)
 # %% [markdown]
 # ## Table 7
 #
-# Every row is trained once per fold of a five-fold cross-validation that keeps patients together; images to 224 pixels, CLAHE, z-score and Table 2's augmentation are the same in all of them, and the profile changes sizes only.
+# Folds, preprocessing and what is compared on A are those of [Table 3](architectures.ipynb).
 # In the `smoke` profile this page trains {glue:text}`trained_rows` of the rows, one fold each.
-# On the two classes of A the paper's SEN and SPC are not what their names say ([the audit](../across/audit.ipynb) works out that "SPC" behaves like the mean precision of the two classes), so only accuracy and F1, the mean over classes, are compared there.
 
 # %%
 runs = parts.gather(page, "augmentation_count")
@@ -58,12 +57,7 @@ with figures.style():
 # %% [markdown]
 # ## Is the difference more than chance?
 #
-# The training sets of two folds share most of their images, so fold differences are not independent and a plain t test finds too much.
-# The corrected test widens the standard error by the share of test to training images:
-#
-# ```{literalinclude} ../../covidlib/evaluation/comparisons.py
-# :pyobject: corrected_t
-# ```
+# Fold differences are tested as for [Table 3](architectures.ipynb), corrected for the training images that folds share.
 
 # %% tags=["table", "hide-input"]
 parts.fold_tests(runs, "mix-up, dimming, patching")
@@ -75,8 +69,7 @@ for name, value in parts.sentences(runs, tables).items():
 # %% [markdown]
 # ## Limits, and where to go next
 #
-# Data set A has 258 images, so one fold tests on about 52 of them and an accuracy moves in steps of two percentage points.
-# The sets are put together from other collections than the paper's ([](data.ipynb)), the networks start from random weights where the paper's backbone is "pretrained", and the recorded runs use small images: *below* says that this budget does not reach the paper's numbers.
+# What limits [Table 3](architectures.ipynb) limits this one: few images on A, other collections than the paper's, random starting weights and small images.
 #
 # The paper's text names mix-up and patching as the two-view model, its table mix-up and dimming; the table is followed.
 # Claim `magsd-Q17` says that three views are better than one or two, `magsd-Q18` that two are better by AUC on A and B.

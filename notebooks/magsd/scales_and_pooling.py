@@ -90,8 +90,7 @@ for name, value in told.items():
 # %% [markdown]
 # ## Limits, and where to go next
 #
-# Data set A has 258 images, so one fold tests on about 52 of them and an accuracy moves in steps of two percentage points.
-# The sets are put together from other collections than the paper's ([](data.ipynb)), the networks start from random weights where the paper's backbone is "pretrained", and the recorded runs use small images: *below* says that this budget does not reach the paper's numbers.
+# What limits [Table 3](architectures.ipynb) limits these: few images on A, other collections than the paper's, random starting weights and small images.
 # With 64 pixels the three grids are 2, 4 and 8 positions wide, not 7, 14 and 28: what "low-level" means changes with the profile.
 # Claims `magsd-Q14` and `magsd-Q15` prefer two scales on all sets and blame the finest maps; `magsd-Q16` prefers attention pooling.
 #

@@ -36,8 +36,7 @@ page = book.start(profile, data, seed)
 # %% [markdown]
 # ## The runs
 #
-# Each row is one specification with the stages it starts from; stages that rows share are trained once, and what is in the store is not repeated.
-# In the `smoke` profile this page trains {glue:text}`trained_rows` of the rows; the others show their recorded runs alone.
+# Stages are shared as on [](overall.ipynb); in the `smoke` profile this page trains {glue:text}`trained_rows` of the rows, and the others show their recorded runs alone.
 # In this table STL-M starts from random weights; everywhere else in the paper it follows STL-N.
 
 # %%

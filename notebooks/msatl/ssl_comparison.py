@@ -44,8 +44,7 @@ parts.margins()
 # %% [markdown]
 # ## The runs
 #
-# Each row is one specification with the stages it starts from; stages that rows share are trained once, and what is in the store is not repeated.
-# In the `smoke` profile this page trains {glue:text}`trained_rows` of the rows; the others show their recorded runs alone.
+# Stages are shared as on [](overall.ipynb); in the `smoke` profile this page trains {glue:text}`trained_rows` of the rows, and the others show their recorded runs alone.
 # Settings that MoCo and SimCLR were made for, such as 65,536 negatives, do not fit 425 images; what was changed is in the [deviations](../../book/deviations.md).
 
 # %%
