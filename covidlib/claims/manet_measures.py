@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from covidlib import mask_findings, overheads
+from covidlib import elsewhere, mask_findings, overheads
 from covidlib.claims.claim import Counted
 from covidlib.errors import DataError
 from covidlib.evaluation.contrasts import Effect, over_draws, over_runs, weakest
@@ -120,6 +120,12 @@ def by_size(results: Path) -> Effect | str:
         if records := known.get(label("resnet50", "mask")):
             return larger_classes(records)
     return "its runs are not recorded yet"
+
+
+def dealt_anew(results: Path) -> Effect | str:
+    """Return what mask attention adds on images whose class and collection are dealt anew."""
+    found = elsewhere.gain(elsewhere.read(results), "resnet50-mask", "resnet50")
+    return "its predictions of other collections are not recorded yet" if found is None else found
 
 
 def larger_classes(records: list[Record], resamples: int = 2000) -> Effect:

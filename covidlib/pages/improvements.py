@@ -10,7 +10,8 @@ from covidlib.verdicts import Measured
 
 NOTE = (
     "Differences of rows on the same test images, with 95% intervals over patients and runs; n: "
-    "runs of the side that has fewest. Rows over themselves, a zero in print, are left out."
+    "runs of the side that has fewest. An interval that holds 0 as well shows no improvement. Rows "
+    "over themselves, a zero in print, are left out."
 )
 Cell = Mapping[str, str]
 
