@@ -47,6 +47,16 @@ def test_scores_of_classes_are_scikit_learn_s_and_means_over_trials():
         assert values == pytest.approx(mean[:, number])
         assert all(i.low <= i.value <= i.high for i in intervals.values())
         assert found[name].counts and intervals["f1"].runs == 2
+    whole = [
+        precision_recall_fscore_support(
+            trial.predictions["label"].map(CLASSES.index),
+            trial.predictions[[f"p_{c}" for c in CLASSES]].to_numpy().argmax(1),
+            average="weighted",
+        )[:3]
+        for trial in trials
+    ]
+    values = [found[parts.WHOLE].intervals[score].value for score in parts.SCORES]
+    assert values == pytest.approx(np.mean(whole, axis=0))
 
 
 def test_a_class_that_is_never_predicted_has_no_precision():
@@ -55,6 +65,7 @@ def test_a_class_that_is_never_predicted_has_no_precision():
     found = parts.class_scores([Result("run", one.provenance, table)], resamples=20)
     interval = found["TB"].intervals["precision"]
     assert np.isnan(interval.value) and interval.reason == "never predicted"
+    assert found[parts.WHOLE].intervals["precision"].value > 0
     assert found["TB"].intervals["recall"].value == found["TB"].intervals["f1"].value == 0
 
 
