@@ -106,6 +106,7 @@ def _reason(number: str, statement: str, reason: str) -> Claim:
     return Claim(f"msatl-Q{number}", statement, unmeasured(reason), measure="")
 
 
+ALONE = "Slices count as independent where the kept scores do not name patients."
 SOURCES = "Natural images are Tiny ImageNet here, X-rays a composition of public sets."
 DEEPER = _contrast(
     *([(1.0, _cell("r101", v, "full")), (-1.0, _cell("r50", v, "full"))] for v in VARIANTS),
@@ -164,13 +165,13 @@ CLAIMS = (
     Claim(
         "msatl-Q14", "LEEP rises more for attention than for plain networks, at both stages",
         attention_gains, measure="LEEP, bits", printed=attention_gains.printed,
-        note="Both must hold; the weaker is shown. Per-image log-likelihoods, paired.",
+        note=f"Both must hold; the weaker is shown. Per-image log-likelihoods, paired. {ALONE}",
     ),
     Claim(
         "msatl-Q15", "LEEP rises with each supervised stage", rising, measure="LEEP, bits",
         printed=rising.printed,
         note="Both steps must hold; the weaker is shown. An untrained network has no source "
-        "classes; its random classifier stands in.",
+        f"classes; its random classifier stands in. {ALONE}",
     ),
     _reason(
         "16", "Attention gains little on ImageNet itself, so that transfer explains the CT gain",

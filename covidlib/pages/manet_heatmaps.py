@@ -61,7 +61,10 @@ def draw_heat(axes: np.ndarray, images: Explained, maps: Mapping[str, np.ndarray
         axes[0, column].set_title(images.classes[int(images.targets[column])], fontsize=9)
         outline = images.lungs[column].numpy()
         for line, heat in enumerate(maps.values(), start=1):
-            figures.overlay(axes[line, column], picture, heat[column], outline=outline)
+            ax = axes[line, column]
+            figures.overlay(ax, picture, heat[column], outline=outline)
+            if not heat[column].any():
+                ax.set_title("no heat", fontsize=8, loc="center", pad=2)
     for line, name in enumerate(["segmented", *(NETWORKS[slug] for slug in maps)]):
         ax = axes[line, 0]
         ax.text(-0.05, 0.5, name, rotation=90, ha="right", va="center", transform=ax.transAxes,

@@ -44,7 +44,7 @@ here, few, maps = parts.this_run(page)
 recorded = lung_heat.read(page.recorded)
 found = (("recorded", recorded), ("this run", here))
 
-# %% mystnb={"figure": {"name": "fig-manet-heat", "caption": "The first test image of each class, black outside the lungs that the segmentation finds, and Grad-CAM of the three ResNet50s for the true class; the line is the lungs' outline. Each map has its own scale. Compare figure 9 of the paper."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-manet-heat", "caption": "The first test image of each class, black outside the lungs that the segmentation finds, and Grad-CAM of the three ResNet50s for the true class; the line is the lungs' outline. Each map has its own scale; no heat: nothing that the last block sees speaks for the class. Compare figure 9 of the paper."}} tags=["hide-input"]
 with figures.style():
     fig, axes = plt.subplots(4, len(few.table), figsize=(10, 8.2))
     parts.draw_heat(axes, few, maps)
