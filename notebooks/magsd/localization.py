@@ -48,7 +48,7 @@ cached = parts.outlined(trained_on, page.root, page.phantom)
 heat = parts.mean_attention(method, cached)
 found = parts.scores(heat, cached)
 
-# %% mystnb={"figure": {"name": "fig-magsd-localization", "caption": "Mean attention of this run over images that the network was not trained on: the outline of the lesions (coloured), the rectangle around the attention above 0.5 (white), and their overlap."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-magsd-localization", "caption": "Mean attention of this run over the first two images of each class that the network was not trained on: the outline of the lesions (coloured), the rectangle around the attention above 0.5 (white), and their overlap."}} tags=["hide-input"]
 with figures.style():
     fig, axes = plt.subplots(1, 4, figsize=(11, 3.6), layout="constrained")
     parts.draw(axes, heat, cached)
