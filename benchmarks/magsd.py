@@ -6,7 +6,8 @@ Four views pass the network in one MAG-SD step, so four plain training steps on 
 the floor. Contestants take turns, another one begins each round; the table shows medians, and each
 ratio is the median of the ratios within a round. On a CPU the times are those that this process
 got, of all its threads together, since others on the machine must not count. The views alone are
-timed likewise, against a loop over images.
+timed likewise, against a loop over images. A MAG-SD step is also watched for operations that make
+the host wait for its device: by CUDA on a GPU, elsewhere by what those operations are.
 """
 
 # turns first: it lets torchvision import beside a CPU torch.
@@ -15,6 +16,7 @@ from turns import chosen_device, described, measure, own_clock
 # isort: split
 import statistics
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Annotated
 
 import torch
@@ -31,6 +33,7 @@ from covidlib.settings import MAGSDSettings
 from covidlib.training.attention_augmentation import draw_views, make_views
 from covidlib.training.magsd import magsd_loss, predict_views, view_losses
 from covidlib.training.precision import autocast
+from covidlib.waits import waits
 
 FLOOR = "four plain steps"
 VECTORISED, LOOP = "views, whole batch", "views, image by image"
@@ -138,6 +141,8 @@ def main(
         }
         title = f"{network}, {size} pixels, batch {count}, {described(chosen)}"
         Console().print(show(measure(steps, rounds, 1, chosen, clock), FLOOR, title))
+        found = waits(partial(next, steps["MAG-SD"]), chosen)
+        Console().print(f"host synchronisations in a MAG-SD step: {len(found)}")
         making = {
             VECTORISED: alone(given, joined, make_views),
             LOOP: alone(given, joined, per_image_views),

@@ -10,10 +10,16 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from torch import Tensor
 
+from covidlib.book import Page
 from covidlib.data_page import PlainTable
 from covidlib.figures import legend_below, looks
 from covidlib.models.ma_net import MANetSettings
+from covidlib.pages.magsd_results import fold_tests
+from covidlib.pages.results import Results
+from covidlib.plans import plan
+from covidlib.plans.magsd_ours import AS_WRITTEN
 from covidlib.runs.record import Record
+from covidlib.runs.recorded import recorded
 from covidlib.settings import MAGSDSettings
 from covidlib.training.magsd import view_losses
 from covidlib.widgets import browser
@@ -164,6 +170,14 @@ def _trusted(table: pd.DataFrame) -> dict[str, object]:
         "wrong among the trusted": among,
         "wrong among all": f"{wrong.mean():.1%}",
     }
+
+
+def released_tests(page: Page) -> PlainTable:
+    """Return what each difference of the released code changes on A, as far as it is recorded."""
+    name = "magsd/released_code"
+    chosen = plan(name, page.profile, phantoms=page.phantom, seeds=1)
+    known = recorded(name, page.recorded)
+    return fold_tests(Results(chosen, {}, known, page.recorded), AS_WRITTEN)
 
 
 def differences() -> PlainTable:

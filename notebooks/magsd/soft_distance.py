@@ -137,8 +137,14 @@ parts.trusted({"recorded": known, "this run": [record]})
 # The authors' code differs from their text in ways that change results.
 # The text decides here; each difference is one change of settings, and `MAGSDSettings.variant("authors")` with `MANetSettings.variant("authors")` makes them all.
 
-# %% mystnb={"figure": {"name": "tab-magsd-differences", "caption": "What the released code does otherwise, and the setting that does it here. Its evaluation and its folds differ too; the pages on data and results measure that."}}
+# %% mystnb={"figure": {"name": "tab-magsd-differences", "caption": "What the released code does otherwise, and the setting that does it here. Its evaluation and its folds differ too, see the page on the confused classes."}}
 parts.differences()
+
+# %% [markdown]
+# What each of them is worth on A, fold by fold, with the corrected t test of the other pages; lengths and batches are relative to the profile.
+
+# %% tags=["table", "hide-input"]
+parts.released_tests(page)
 
 # %% [markdown]
 # ## Limits, and where to go next
@@ -146,3 +152,4 @@ parts.differences()
 # Curves and surfaces show one view of one image; training averages over all of them.
 # That the fallback to the label "keeps training off poor minima" (claim `magsd-Q21`) cannot be seen here; Table 8, on [its own page](regularisation.ipynb), compares the two distances by their results.
 # There the L2 rival changes two things at once, the norm and the target.
+# How the released code tests is on [](distribution.ipynb).
