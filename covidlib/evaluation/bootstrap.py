@@ -69,7 +69,7 @@ class Resampled:
         tables = [runs] if isinstance(runs, pd.DataFrame) else list(runs)
         if not tables:
             raise DataError("an interval needs the predictions of at least one run")
-        self.runs = [_sorted(scored(table, split)) for table in tables]
+        self.runs = [scored(table, split).sorted() for table in tables]
         if len({run.classes for run in self.runs}) > 1:
             raise DataError(f"runs differ in classes: {sorted({r.classes for r in self.runs})}")
         self.share = np.full(len(tables), 1 / len(tables)) if share is None else share
@@ -122,13 +122,6 @@ class Resampled:
             return self.clusters
         run = self.runs[0]
         return min(len(set(run.clusters[run.truth == k])) for k in np.unique(run.truth))
-
-
-def _sorted(s: Scored) -> Scored:
-    order = np.argsort(s.samples.astype(str), kind="stable")
-    return Scored(
-        s.samples[order], s.clusters[order], s.truth[order], s.probabilities[order], s.classes
-    )
 
 
 def blocks_of(runs: list[Scored]) -> list[list[int]]:

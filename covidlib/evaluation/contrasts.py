@@ -17,7 +17,7 @@ from scipy import stats
 from covidlib.errors import DataError
 from covidlib.evaluation.bootstrap import blocks_of
 from covidlib.evaluation.metrics import compute
-from covidlib.evaluation.predictions import Scored, scored
+from covidlib.evaluation.predictions import scored
 from covidlib.evaluation.resampling import draw, weighted
 
 Runs = Sequence[pd.DataFrame]
@@ -186,7 +186,7 @@ def _group_means(
 ) -> dict[tuple, np.ndarray]:
     """Return each group's mean score: over its runs, then under every draw. (1 + resamples,)."""
     tables = {id(t): t for runs in groups.values() for t in runs}
-    runs = {name: _ordered(scored(table, split)) for name, table in tables.items()}
+    runs = {name: scored(table, split).sorted() for name, table in tables.items()}
     names = list(runs)
     if len({run.classes for run in runs.values()}) > 1:
         raise DataError("the models differ in classes")
@@ -219,20 +219,13 @@ def _drawn(
         _KNOWN[place] = (weakref.ref(table, lambda _: _KNOWN.pop(place)), {})
     known = _KNOWN[place][1]
     if key not in known:
-        run = _ordered(scored(table, split))
+        run = scored(table, split).sorted()
         names = zlib.crc32("\n".join(run.samples.astype(str)).encode())
         rng = np.random.default_rng([seed, resamples, names])
         weights = draw(run.clusters, run.truth, resamples, rng)
         value = compute(run, metric).value
         known[key] = np.concatenate([[value], weighted(run, metric, weights)])
     return known[key]
-
-
-def _ordered(s: Scored) -> Scored:
-    order = np.argsort(s.samples.astype(str), kind="stable")
-    return Scored(
-        s.samples[order], s.clusters[order], s.truth[order], s.probabilities[order], s.classes
-    )
 
 
 def _effect(

@@ -45,6 +45,12 @@ class Scored:
         """Whether there are two classes."""
         return len(self.classes) == 2
 
+    def sorted(self) -> "Scored":
+        """Return the same images by name."""
+        order = np.argsort(self.samples.astype(str), kind="stable")
+        arrays = (self.samples, self.clusters, self.truth, self.probabilities)
+        return Scored(*(array[order] for array in arrays), self.classes)
+
     def __len__(self) -> int:
         return len(self.truth)
 

@@ -1,7 +1,7 @@
 """MA-Net: attention from several scales, and features pooled under it (magsd sec. 3.2)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from covidlib.models.backbones import Backbone
 from covidlib.models.heads import in_float32
+from covidlib.settings.variants import Variants
 
 POOLINGS = ("attention", "gap", "gmp")  # magsd Table 6
 SCALE = 100.0  # of normalised features; magsd's released code
@@ -17,7 +18,7 @@ TINY = 1e-12  # keeps the gradient of a square root finite at 0
 
 
 @dataclass(frozen=True)
-class MANetSettings:
+class MANetSettings(Variants):
     """MA-Net around a backbone.
 
     The defaults follow the paper's text. Where the authors' released code differs, ``AUTHORS``
@@ -69,25 +70,6 @@ class MANetSettings:
         return f"ma-{self.backbone}{scales}" + (
             "" if self.pooling == "attention" else f"-{self.pooling}"
         )
-
-    @classmethod
-    def variant(cls, name: str = "paper", **changes: Any) -> "MANetSettings":
-        """Return the settings of the paper's text or of the authors' released code.
-
-        Args:
-            name: "paper" or "authors".
-            changes: of single fields.
-
-        Raises:
-            ValueError: another name.
-        """
-        if name not in ("paper", "authors"):
-            raise ValueError(f'variant is "paper" or "authors", not {name!r}')
-        found = cls()
-        if name == "authors":
-            for change in cls.AUTHORS.values():
-                found = replace(found, **change)
-        return replace(found, **changes)
 
     def build(self, classes: int) -> "MANet":
         """Return the network with random weights from torch's global generator."""

@@ -1,6 +1,6 @@
 """Does attention transfer better? (``notebooks/msatl/attention_benefit.py``)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -19,11 +19,6 @@ from covidlib.tables import ComparisonTable
 NAME = "msatl/attention_benefit"
 STAGES = {"none": "w/o TL", "full": "w TL"}
 NAMES = {"baseline": "baseline", "attn1": "1 ATTN", "attn5": "5 ATTNs"}
-
-
-def small(cell: Mapping[str, str]) -> bool:
-    """Say which rows a page trains in seconds; those with transfer are Table 2's."""
-    return cell["model"] == "r50" and cell["variant"] in ("baseline", "attn5")
 
 
 def gain(

@@ -12,6 +12,7 @@ from covidlib.claims.msatl import CLAIMS
 from covidlib.claims.stages import attention_gains, rising
 from covidlib.data_page import PlainTable
 from covidlib.evaluation import Interval, score
+from covidlib.pages.overall import small
 from covidlib.pages.results import NOT_YET, format_effect, gather, nothing
 from covidlib.plans import plan
 from covidlib.published import paper_value
@@ -32,11 +33,6 @@ NOTE = (
     "LEEP on the training images of COVID19-CT with 95% intervals over patients. The paper's "
     "numbers are read as bits, the only unit in which they are possible."
 )
-
-
-def small(cell: Mapping[str, str]) -> bool:
-    """Say which networks a page trains in seconds."""
-    return cell["model"] == "r50" and cell["variant"] in ("baseline", "attn5")
 
 
 def this_run(page: Page) -> list[StageScores]:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from covidlib import figures
 from covidlib.book import Page
 from covidlib.data_page import PlainTable
-from covidlib.evaluation import confusion, holm, roc_band
+from covidlib.evaluation import confusion, roc_band
 from covidlib.evaluation.comparisons import Comparison, corrected_t
 from covidlib.models.ma_net import MANetSettings
 from covidlib.pages import results
@@ -19,7 +19,7 @@ from covidlib.plans.magsd import PROPOSED, RIVALS, SETS
 from covidlib.published import PaperValue, paper_value
 from covidlib.runs.folds import fold_of, image_counts
 from covidlib.runs.record import Record
-from covidlib.tables import ComparisonTable, Row, comparison_table, verdict_counts
+from covidlib.tables import ComparisonTable, Row, comparison_table
 
 # On the two classes of A the paper's SEN is no sensitivity and its SPC no specificity (see the
 # audit), so there they are not compared. Its F1 is the mean over classes on all three sets.
@@ -72,14 +72,13 @@ def table(runs: Results, letter: str) -> ComparisonTable:
     rows = []
     for row in on(runs, letter).chosen.rows:
         known = runs.known.get(row.label, ())
-        link = f"../../results/magsd/{known[0].key}/record.json" if known else None
         rows.append(
             Row(
                 row.label.removeprefix(f"{letter}: "),
                 _printed(number, dict(row.cell), METRICS[letter]),
                 known,
                 runs.done.get(row.label, ()),
-                link=link,
+                link=results.record_link("magsd", known),
             )
         )
     return comparison_table(rows, METRICS[letter], note=f"Data set {letter}. {NOTE}")
@@ -121,27 +120,22 @@ def fold_test(first: Sequence[Record], second: Sequence[Record], metric: str) ->
     return corrected_t(gaps, *image_counts([one[fold] for fold in both]))
 
 
-def fold_tests(
-    runs: Results, reference: str | Mapping[str, str], tested: Mapping[str, str] = TESTED
-) -> PlainTable:
+def fold_tests(runs: Results, reference: str) -> PlainTable:
     """Compare every row with one of the same data set, fold by fold.
 
     Args:
         runs: of one plan.
-        reference: name of the row, without the data set; or that of each row that is compared.
-        tested: title of each metric that is compared.
+        reference: name of the row, without the data set.
     """
     lines: dict[str, dict[str, object]] = {}
-    chances: dict[str, dict[str, float]] = {name: {} for name in tested.values()}
-    alone = isinstance(reference, str)
+    chances: dict[str, dict[str, float]] = {name: {} for name in TESTED.values()}
     for row in runs.chosen.rows:
         letter, name = row.label.split(": ", 1)
-        before = reference if alone else reference.get(name, name)
-        if name == before:
+        if name == reference:
             continue
-        sides = [runs.known.get(f"{letter}: {n}", ()) for n in (before, name)]
+        sides = [runs.known.get(f"{letter}: {n}", ()) for n in (reference, name)]
         line: dict[str, object] = {}
-        for metric, title in tested.items():
+        for metric, title in TESTED.items():
             found = fold_test(*sides, metric)
             if isinstance(found, str):
                 line[title] = found
@@ -152,15 +146,11 @@ def fold_tests(
         lines[row.label] = line
     frame = pd.DataFrame.from_dict(lines, orient="index")
     for title, values in chances.items():
-        adjusted = holm(values)
-        frame[f"p, {title}"] = [
-            f"{adjusted[n]:.3f}" if n in adjusted else None for n in frame.index
-        ]
-    columns = [c for t in tested.values() for c in (t, f"p, {t}")]
+        frame[f"p, {title}"] = results.adjusted(values, frame.index)
+    columns = [c for t in TESTED.values() for c in (t, f"p, {t}")]
     frame = frame.reindex(columns=[*columns, "folds"])
-    other = f"“{reference}”" if alone else "the same network unchanged"
     note = (
-        f"Each row minus {other}, recorded, over the folds that both have; 95% intervals and "
+        f"Each row minus “{reference}”, recorded, over the folds that both have; 95% intervals and "
         "p values of the corrected t test for overlapping training sets (Nadeau and Bengio 2003), "
         "p after Holm."
     )
@@ -195,18 +185,7 @@ def _shortened(counts: pd.DataFrame) -> pd.DataFrame:
 
 def sentences(runs: Results, tables: Mapping[str, ComparisonTable]) -> dict[str, float | int | str]:
     """Return the numbers of a page's first box."""
-    verdicts = verdict_counts(*tables.values())
-    return runs.spent() | {
-        "cells": int(verdicts.sum()),
-        "reproduced": int(verdicts["reproduced"]),
-        "below": int(verdicts["below"]),
-        "above": int(verdicts["above"]),
-        "untested": int(verdicts["not testable here"]),
-        "rows": len(runs.chosen.rows),
-        "recorded_rows": len(runs.shown),
-        "trained_rows": sum(bool(records) for records in runs.done.values()),
-        "leader": leader(runs),
-    }
+    return runs.sentences(*tables.values()) | {"leader": leader(runs)}
 
 
 def leader(runs: Results, letter: str = "A") -> str:

@@ -11,7 +11,7 @@ from covidlib import figures
 from covidlib.book import Page
 from covidlib.data_page import PlainTable
 from covidlib.evaluation.ranks import TOP, top_difference, top_interval
-from covidlib.pages.results import NOT_YET, nothing
+from covidlib.pages.results import NOT_YET, nothing, record_link
 from covidlib.pages.without_transfer import drops
 from covidlib.plans import Plan, plan
 from covidlib.published import paper_values
@@ -146,7 +146,7 @@ def table(done: Runs, known: Runs) -> ComparisonTable:
             paper_values("msatl", 1, list(TOP), **dict(row.cell)),
             _measured(known.get(row.label, [])),
             _measured(done.get(row.label, [])),
-            link=_link(known.get(row.label, [])),
+            link=record_link("msatl", known.get(row.label, [])),
         )
         for row in plan(NAME, "smoke", phantoms=True).rows
     ]
@@ -167,10 +167,6 @@ def _measured(records: Sequence[Record]) -> Measured | tuple[()]:
 
 def _on_imagenet(records: Sequence[Record]) -> bool:
     return bool(records) and all(r.provenance["data"] == IMAGENET for r in records)
-
-
-def _link(records: Sequence[Record]) -> str | None:
-    return f"../../results/msatl/{records[0].key}/record.json" if records else None
 
 
 def gains_table(done: Runs, known: Runs) -> PlainTable:

@@ -1,17 +1,18 @@
 """Training with attention-guided views and the soft distance (magsd sec. 3.3, 3.4 and 4)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from covidlib.data.augmentation import MAGSD_TABLE2, Augmentation
 from covidlib.settings.training import TrainingSettings, check_class_weights
+from covidlib.settings.variants import Variants
 
 VIEWS = ("mixup", "dimming", "patching")  # the order in which magsd Table 7 adds them
 REGULARISATIONS = ("soft", "l2", "none")
 
 
 @dataclass(frozen=True)
-class MAGSDSettings(TrainingSettings):
+class MAGSDSettings(Variants, TrainingSettings):
     """MAG-SD: one primary view, up to three made from its attention, and what ties them.
 
     The defaults follow the paper's text. Where the authors' released code differs, ``AUTHORS``
@@ -107,25 +108,3 @@ class MAGSDSettings(TrainingSettings):
         kind = "" if self.regularisation == "soft" else f"-{self.regularisation}"
         weighted = "" if self.class_weights == "none" else f"-{self.class_weights}"
         return "magsd" + views + kind + weighted
-
-    @classmethod
-    def variant(cls, name: str = "paper", **changes: Any) -> "MAGSDSettings":
-        """Return the settings of the paper's text or of the authors' released code.
-
-        Args:
-            name: "paper" or "authors".
-            changes: of single fields.
-
-        Raises:
-            ValueError: another name.
-
-        >>> MAGSDSettings.variant("authors").dimming_factor
-        0.001
-        """
-        if name not in ("paper", "authors"):
-            raise ValueError(f'variant is "paper" or "authors", not {name!r}')
-        found = cls()
-        if name == "authors":
-            for change in cls.AUTHORS.values():
-                found = replace(found, **change)
-        return replace(found, **changes)

@@ -27,7 +27,7 @@ import matplotlib.pyplot as plt
 
 from covidlib import book, figures
 from covidlib.pages import attention_benefit as parts
-from covidlib.pages import results
+from covidlib.pages import overall, results
 from covidlib.pages.improvements import improvements, over_scratch
 
 page = book.start(profile, data, seed)
@@ -54,7 +54,7 @@ page = book.start(profile, data, seed)
 # Stages are shared as on [](overall.ipynb); in the `smoke` profile this page trains {glue:text}`trained_rows` of the rows, and the others show their recorded runs alone.
 
 # %%
-runs = results.gather(page, parts.NAME, parts.small)
+runs = results.gather(page, parts.NAME, overall.small)
 
 # %% mystnb={"figure": {"name": "fig-msatl-benefit-curves", "caption": "Mean training loss per epoch on COVID19-CT, recorded on the real images (left) and in this run (right)."}} tags=["hide-input"]
 with figures.style():
