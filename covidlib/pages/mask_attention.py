@@ -172,11 +172,13 @@ def draw_contrast(ax: Axes, findings: MapFindings, title: str) -> Axes:
 def draw_skips(axes: Sequence[Axes], findings: Mapping[str, MapFindings]) -> None:
     """Draw the mismatch at every sum, a panel per network, a line per data set."""
     for ax, backbone in zip(axes, ("resnet34", "resnet50"), strict=True):
-        for (name, found), colour in zip(findings.items(), figures.PALETTE, strict=False):
+        for number, (name, found) in enumerate(findings.items()):
             rows = found.skips[found.skips["backbone"] == backbone]
             place = np.arange(len(rows))
-            ax.plot(place, rows["mean"], marker="o", color=colour, label=f"{name}: mean")
-            ax.plot(place, rows["maximum"], ":", color=colour, label=f"{name}: largest")
+            # The same masks give the same lines: the first is wider, so that both are seen.
+            look = {"color": figures.PALETTE[number], "linewidth": 1.5 if number else 5}
+            ax.plot(place, rows["mean"], marker="o", label=f"{name}: mean", **look)
+            ax.plot(place, rows["maximum"], ":", label=f"{name}: largest", **look)
         ax.set_xticks(place[::2], rows["block"].str.removeprefix("layer").iloc[::2])
         ax.set(xlabel="residual block", ylim=(0, None), title=TITLES[backbone])
     axes[0].set_ylabel("|map of branch − map of shortcut|")
