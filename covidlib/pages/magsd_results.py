@@ -120,22 +120,27 @@ def fold_test(first: Sequence[Record], second: Sequence[Record], metric: str) ->
     return corrected_t(gaps, *image_counts([one[fold] for fold in both]))
 
 
-def fold_tests(runs: Results, reference: str) -> PlainTable:
+def fold_tests(
+    runs: Results, reference: str | Mapping[str, str], tested: Mapping[str, str] = TESTED
+) -> PlainTable:
     """Compare every row with one of the same data set, fold by fold.
 
     Args:
         runs: of one plan.
-        reference: name of the row, without the data set.
+        reference: name of the row, without the data set; or that of each row that is compared.
+        tested: title of each metric that is compared.
     """
     lines: dict[str, dict[str, object]] = {}
-    chances: dict[str, dict[str, float]] = {name: {} for name in TESTED.values()}
+    chances: dict[str, dict[str, float]] = {name: {} for name in tested.values()}
+    alone = isinstance(reference, str)
     for row in runs.chosen.rows:
         letter, name = row.label.split(": ", 1)
-        if name == reference:
+        before = reference if alone else reference.get(name, name)
+        if name == before:
             continue
-        sides = [runs.known.get(f"{letter}: {n}", ()) for n in (reference, name)]
+        sides = [runs.known.get(f"{letter}: {n}", ()) for n in (before, name)]
         line: dict[str, object] = {}
-        for metric, title in TESTED.items():
+        for metric, title in tested.items():
             found = fold_test(*sides, metric)
             if isinstance(found, str):
                 line[title] = found
@@ -147,10 +152,11 @@ def fold_tests(runs: Results, reference: str) -> PlainTable:
     frame = pd.DataFrame.from_dict(lines, orient="index")
     for title, values in chances.items():
         frame[f"p, {title}"] = results.adjusted(values, frame.index)
-    columns = [c for t in TESTED.values() for c in (t, f"p, {t}")]
+    columns = [c for t in tested.values() for c in (t, f"p, {t}")]
     frame = frame.reindex(columns=[*columns, "folds"])
+    other = f"“{reference}”" if alone else "the same network unchanged"
     note = (
-        f"Each row minus “{reference}”, recorded, over the folds that both have; 95% intervals and "
+        f"Each row minus {other}, recorded, over the folds that both have; 95% intervals and "
         "p values of the corrected t test for overlapping training sets (Nadeau and Bengio 2003), "
         "p after Holm."
     )
