@@ -85,7 +85,7 @@ def run_plan(
 
 @app.command("reference")
 def make_reference(
-    paper: Annotated[str, typer.Argument(help="msatl, magsd or manet")],
+    paper: Annotated[str, typer.Argument(help="msatl, magsd, manet or across")],
     profile: Annotated[str, typer.Option(help="smoke, laptop or paper: sizes only")] = "smoke",
     data: Annotated[str, typer.Option(help="'phantoms' or the data root")] = "phantoms",
     store: Annotated[Path | None, typer.Option(help="folder of runs")] = None,
@@ -229,7 +229,7 @@ def _stop(error: Exception) -> None:
 
 @results_app.command("add")
 def add_results(
-    paper: Annotated[str, typer.Argument(help="msatl, magsd or manet")],
+    paper: Annotated[str, typer.Argument(help="msatl, magsd, manet or across")],
     store: Annotated[Path | None, typer.Option(help="folder of runs")] = None,
     results: Annotated[Path, typer.Option(help="folder of recorded results")] = RESULTS,
 ) -> None:

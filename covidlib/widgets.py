@@ -10,14 +10,15 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 
-def browser(frames: Mapping[str, Figure], description: str) -> widgets.VBox:
-    """Return a slider that chooses among figures drawn beforehand.
+def browser(frames: Mapping[str, Figure | str], description: str) -> widgets.VBox:
+    """Return a slider that chooses among figures or tables made beforehand.
 
     Slider and frames are linked in the browser, so the control moves on a static page too.
     Show the same frames side by side below it for readers without JavaScript.
 
     Args:
-        frames: a label and a figure for each position of the slider; the figures are closed.
+        frames: a label and a figure, or HTML, for each position of the slider; the figures are
+            closed.
         description: what the slider chooses, one or two words.
 
     Raises:
@@ -26,8 +27,8 @@ def browser(frames: Mapping[str, Figure], description: str) -> widgets.VBox:
     if len(frames) < 2:
         raise ValueError(f"a slider needs two frames or more, not {len(frames)}")
     pages = [
-        widgets.VBox([widgets.HTML(f"<b>{label}</b>"), _picture(figure, f"{description}: {label}")])
-        for label, figure in frames.items()
+        widgets.VBox([widgets.HTML(f"<b>{label}</b>"), _frame(shown, f"{description}: {label}")])
+        for label, shown in frames.items()
     ]
     stack = widgets.Stack(children=pages, selected_index=0)
     slider = widgets.IntSlider(
@@ -42,8 +43,10 @@ def browser(frames: Mapping[str, Figure], description: str) -> widgets.VBox:
     return widgets.VBox([slider, stack])
 
 
-def _picture(figure: Figure, alternative: str) -> widgets.HTML:
-    """Return a figure as an image that shrinks with the page and has alternative text."""
+def _frame(figure: Figure | str, alternative: str) -> widgets.HTML:
+    """Return HTML as it is, a figure as an image that shrinks with the page and has words."""
+    if isinstance(figure, str):
+        return widgets.HTML(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
     plt.close(figure)

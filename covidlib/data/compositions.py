@@ -23,6 +23,7 @@ class Part:
         named_like: a card that has the same images under the same stems; its labels, patients and
             sources hold where the part has none of its own.
         limit: most images of this part, None for all.
+        group: what ``Composition.subsets`` call it.
     """
 
     datasets: tuple[str, ...]
@@ -31,6 +32,7 @@ class Part:
     where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     named_like: str | None = None
     limit: int | None = None
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,12 @@ class Composition:
         source: the paper and section that composed it so.
         classes: fixed order, positive last when binary.
         parts: in order of preference: a class takes from the first part before the second.
-        sizes: images per class in the paper.
+        sizes: images per class in the paper; 0 where no paper composed it.
         capped: whether a class takes no more images than the paper's; otherwise all there are.
         optional: classes that may be absent; the set then has fewer classes and says so.
         traps: what a reader should beware of.
+        subsets: groups of parts that a network may learn from while it is tested on all of them;
+            see ``DataSettings.learn_from``.
     """
 
     name: str
@@ -58,6 +62,14 @@ class Composition:
     capped: bool = True
     optional: tuple[str, ...] = ()
     traps: tuple[str, ...] = ()
+    subsets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def group_of(self, card: str, label: str) -> str:
+        """Return the group of a card's images of one class, "" where no part has one."""
+        for part in self.parts:
+            if card in part.datasets and label in part.labels.values():
+                return part.group
+        return ""
 
 
 # Releases of one collection. RSNA's images are those of ChestX-ray8 under new names, and the
@@ -193,6 +205,45 @@ MANET_CLASSES = Composition(
     traps=(_ORIGIN, _AGE),
 )
 
+_GROUPS = ("cohen-covid", "cohen-other", "cxnet", "nih", "kermany")
+
+XRAY_SOURCES = Composition(
+    name="xray-sources",
+    title="Every X-ray collection that is here: COVID-19 against all else",
+    source="ours, for external validation",
+    classes=("other", "COVID-19"),
+    parts=(
+        Part(_COHEN, _COVID, group="cohen-covid"),
+        Part(_COHEN, _all(("normal", "pneumonia"), "other"), group="cohen-other"),
+        Part(_CXNET, _COVID, group="cxnet"),
+        Part(_NIH, _all(_WELL + _SICK, "other"), group="nih"),
+        Part(_CHILDREN, _all(("normal", *_CAUSES), "other"), group="kermany"),
+    ),
+    sizes={"other": 0, "COVID-19": 0},
+    capped=False,
+    traps=(_ORIGIN, _AGE),
+    subsets={
+        "cohen": ("cohen-covid", "cohen-other"),
+        "cxnet-nih": ("cxnet", "nih"),
+        "cohen-kermany": ("cohen-covid", "kermany"),
+        "all-but-cohen": ("cxnet", "nih", "kermany"),
+        "all-but-cxnet": tuple(group for group in _GROUPS if group != "cxnet"),
+        "all-but-nih": tuple(group for group in _GROUPS if group != "nih"),
+        "all-but-kermany": tuple(group for group in _GROUPS if group != "kermany"),
+    },
+)
+
 COMPOSITIONS: Mapping[str, Composition] = MappingProxyType(
-    {c.name: c for c in (COVIDX_HERE, MAGSD_A, MAGSD_B, MAGSD_C, MAGSD_LOCALIZATION, MANET_CLASSES)}
+    {
+        c.name: c
+        for c in (
+            COVIDX_HERE,
+            MAGSD_A,
+            MAGSD_B,
+            MAGSD_C,
+            MAGSD_LOCALIZATION,
+            MANET_CLASSES,
+            XRAY_SOURCES,
+        )
+    }
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from covidlib.plans import magsd, magsd_ours, manet, msatl
+from covidlib.plans import across, magsd, magsd_ours, manet, msatl
 from covidlib.plans.plan import Plan, Row
 
 PLANS: dict[str, Callable[..., Plan]] = {
@@ -10,6 +10,7 @@ PLANS: dict[str, Callable[..., Plan]] = {
     **magsd.PLANS,
     **magsd_ours.PLANS,
     **manet.PLANS,
+    **across.PLANS,
 }
 
 __all__ = ["PLANS", "Plan", "Row", "plan"]

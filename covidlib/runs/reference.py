@@ -41,7 +41,7 @@ def in_order(
     order of ``PLANS`` and of the rows.
 
     Args:
-        paper: "msatl", "magsd" or "manet".
+        paper: "msatl", "magsd", "manet" or "across".
         profile, phantoms, seeds: as for ``covidlib.plans.plan``.
         names: of plans; none takes all that are not on request.
 

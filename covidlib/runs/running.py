@@ -28,6 +28,7 @@ from covidlib.training.magsd import MAGSD
 from covidlib.training.method import Method
 from covidlib.training.moco import Moco
 from covidlib.training.natural import Natural
+from covidlib.training.protocol import Protocol, ProtocolMAGSD
 from covidlib.training.segmentation import Segmentation
 from covidlib.training.simclr import Simclr
 from covidlib.training.sstlm import Sstlm
@@ -39,6 +40,8 @@ METHODS = {
     "StlmSettings": Supervised,
     "GraftSettings": Graft,
     "MAGSDSettings": MAGSD,
+    "ProtocolSettings": Protocol,
+    "ProtocolMAGSDSettings": ProtocolMAGSD,
     "CxrSettings": Supervised,
     "SegmentationSettings": Segmentation,
     "MocoSettings": Moco,

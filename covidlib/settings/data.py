@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from covidlib.data.preprocessing import Preprocessing
 from covidlib.data.phantoms import PhantomSettings
+from covidlib.data.preprocessing import Preprocessing
 from covidlib.data.splits import SCHEMES
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ class DataSettings:
         phantom: settings of the drawn images; None means acquired ones.
         masks: whether lung and lesion masks travel with the images.
         limit: most images of each class in each split, for quick looks at large sets; None is all.
+        learn_from: a subset of a composition, whose images alone are learnt from and validated on;
+            the test images stay those of all its parts, so that one run is tested on sources that
+            it never saw. "" is no restriction.
     """
 
     dataset: str
@@ -40,6 +43,7 @@ class DataSettings:
     limit: int | None = None
     view: str = "image"
     lungs: "RunSpec | None" = None
+    learn_from: str = ""
 
     def __post_init__(self) -> None:
         if self.split not in SCHEMES:
@@ -52,7 +56,8 @@ class DataSettings:
     @property
     def slug(self) -> str:
         """Short name for keys: "covid-ct", "phantom-covid-ct", "kermany-fold2", "…-imagefold2"."""
+        subset = f"-{self.learn_from}" if self.learn_from else ""
         kind = "imagefold" if self.split == "kfold-images" else "fold"
         fold = "" if self.fold is None else f"-{kind}{self.fold}"
         view = "" if self.view == "image" else f"-{self.view}"
-        return ("phantom-" if self.phantom else "") + self.dataset + fold + view
+        return ("phantom-" if self.phantom else "") + self.dataset + subset + fold + view

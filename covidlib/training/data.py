@@ -11,6 +11,7 @@ from torch import LongTensor
 from covidlib.data import Dataset, open_dataset
 from covidlib.data.batches import Images, images_on
 from covidlib.data.cache import Cached, build_cache
+from covidlib.data.compositions import COMPOSITIONS
 from covidlib.data.splits import limit_split, split_table
 from covidlib.errors import DataError
 from covidlib.settings import DataSettings
@@ -67,6 +68,8 @@ def training_data(settings: DataSettings, root: Path | None) -> TrainingData:
         fold=settings.fold,
         folds=settings.folds,
     )
+    if settings.learn_from:
+        table = learnt_from(table, settings)
     if settings.limit is not None:
         table = limit_split(table, settings.limit, settings.split_seed)
     train = table.loc[table["split"] == "train", "label"].dropna()
@@ -77,3 +80,23 @@ def training_data(settings: DataSettings, root: Path | None) -> TrainingData:
     if not (table["split"] == "test").any():
         raise DataError(f"{dataset.name}: {settings.split!r} leaves no test image")
     return TrainingData(dataset, cached, table.reset_index(drop=True))
+
+
+def learnt_from(table: pd.DataFrame, settings: DataSettings) -> pd.DataFrame:
+    """Return a composition's table whose training and validation images are of one subset.
+
+    Test images stay, whatever their part: the split keeps people whole over all parts, so nobody
+    who is tested was learnt from.
+
+    Raises:
+        DataError: the data set is no composition with such a subset.
+    """
+    composition = COMPOSITIONS.get(settings.dataset)
+    subsets = {} if composition is None else composition.subsets
+    if settings.learn_from not in subsets:
+        known = ", ".join(subsets) or "none"
+        raise DataError(f"{settings.dataset} has no subset {settings.learn_from!r}; it has {known}")
+    cards = table["sample"].str.split("/").str[0]
+    groups = [composition.group_of(c, k) for c, k in zip(cards, table["label"], strict=True)]
+    stays = pd.Series(groups, table.index).isin(subsets[settings.learn_from])
+    return table.assign(split=table["split"].where(stays | (table["split"] == "test")))

@@ -20,6 +20,7 @@ PARAMETERS = {
     PlainSettings("resnet18"): 11_177_538,
     PlainSettings("resnet50"): 23_512_130,
     PlainSettings("inception_v3"): 21_789_666,
+    PlainSettings("convnext_tiny"): 27_821_666,
     TransferSettings("resnet50"): 23_770_562,
     TransferSettings("inception_v3"): 22_048_098,
     COVIDNetSettings(): 33_902_194,

@@ -1,0 +1,102 @@
+"""Facts and floors of the sources, kept as numbers: they need the images, not any network."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from covidlib.benchmark.sources import counts, overlap
+from covidlib.data.floors import floor_runs
+from covidlib.data.same_pictures import NO_PAIRS, recall_pairs
+from covidlib.kept_scores import keep, kept
+from covidlib.plans.across import images
+from covidlib.runs.provenance import software
+from covidlib.training.data import training_data
+
+FOLDER = Path("across") / "benchmark"
+FLOORS = ("size and shape", "grey statistics", "frame")
+FACTS = ["sample", "patient", "split", "label"]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What one training set of real X-rays is, and what can be told without a network.
+
+    Args:
+        learnt: name of the training set.
+        counts: images by group and split, see ``covidlib.benchmark.sources.counts``.
+        overlap: see ``covidlib.benchmark.sources.overlap``.
+        floors: predictions of each forest for the test images of all sources.
+        provenance: commit, fingerprint, phantom, profile.
+    """
+
+    learnt: str
+    counts: Mapping[str, int]
+    overlap: Mapping[str, int]
+    floors: Mapping[str, pd.DataFrame]
+    provenance: Mapping[str, object]
+
+
+def measure(
+    learnt: str, profile: str, root: Path | None, *, phantoms: bool = False, seed: int = 0
+) -> Kept:
+    """Count, compare and fit the floors of one training set.
+
+    Args:
+        learnt: one of ``TESTS``.
+        profile: written into the provenance; sizes of images play no part.
+        root: the data root; phantoms need none.
+        phantoms: whether the images are drawn; drawn pictures resemble each other, so they are
+            not compared.
+        seed: of the forests.
+    """
+    data = training_data(images(learnt, profile, phantoms), root)
+    pairs = NO_PAIRS if phantoms else recall_pairs(data.table)
+    dataset = replace(data.dataset, table=data.table)
+    found = floor_runs(dataset, [seed])
+    facts = {name: software()[name] for name in ("commit", "dirty")}
+    facts |= {"fingerprint": data.dataset.fingerprint, "phantom": phantoms, "profile": profile}
+    return Kept(
+        learnt,
+        {name: int(value) for name, value in counts({learnt: data.table}).loc[learnt].items()},
+        overlap(data.dataset, data.table, pairs),
+        {name: found[name][0] for name in FLOORS},
+        facts,
+    )
+
+
+def write(found: Kept, results: Path) -> Path | None:
+    """Keep the facts of real images under ``book/results``; what is there is left alone.
+
+    Raises:
+        DataError: the images were drawn, or the profile is "smoke".
+    """
+    first = found.floors[FLOORS[0]]
+    positive = [column for column in first if column.startswith("p_")][-1]
+    body = {
+        "learnt": found.learnt,
+        "counts": dict(found.counts),
+        "overlap": dict(found.overlap),
+        "images": first[FACTS].astype(object).where(first[FACTS].notna(), None).to_dict("list"),
+        "classes": [column.removeprefix("p_") for column in first if column.startswith("p_")],
+        "floors": {name: run[positive].round(4).tolist() for name, run in found.floors.items()},
+        "provenance": dict(found.provenance),
+    }
+    return keep(body, results / FOLDER / f"{found.provenance['profile']}-{found.learnt}.json")
+
+
+def read(results: Path) -> dict[str, Kept]:
+    """Return what ``write`` kept, by training set; of several profiles, the larger one alone."""
+    found = {}
+    for body in kept(results / FOLDER):
+        table = pd.DataFrame(body["images"])
+        other, positive = body["classes"]
+        floors = {
+            name: table.assign(**{f"p_{other}": 1 - ill, f"p_{positive}": ill})
+            for name, values in body["floors"].items()
+            for ill in [pd.Series(values)]
+        }
+        parts: Sequence = (body["counts"], body["overlap"], floors, body["provenance"])
+        found[body["learnt"]] = Kept(body["learnt"], *parts)
+    return found

@@ -1,0 +1,256 @@
+"""Tables and sentences of the benchmark over all papers (``notebooks/across/benchmark.py``)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+
+from covidlib.benchmark import GROUPS, Board, called, crossed, external, own
+from covidlib.benchmark.areas import miscalibration
+from covidlib.benchmark.costs import BATCHES, Price, price
+from covidlib.benchmark.keeping import Kept, read
+from covidlib.benchmark.sources import counts, overlap, splits
+from covidlib.book import Page
+from covidlib.data import findings
+from covidlib.data_page import PlainTable
+from covidlib.pages.results import NOT_YET, Results, gather
+from covidlib.plans.across import (
+    CT,
+    HELD_OUT,
+    LEARNT,
+    NAME,
+    NETWORKS,
+    SIZES,
+    TITLES,
+    VIEWS,
+    XRAYS,
+    images,
+)
+from covidlib.runs.provenance import hardware
+from covidlib.runs.record import Record
+from covidlib.tables import NOTHING, format_interval
+from covidlib.training.data import training_data
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What is recorded and what this run trained, in one form.
+
+    Args:
+        results: of the plan.
+        recorded, here: predictions by network and training set.
+        kept: facts and floors of the real sources, by training set; may be empty.
+        ct_floors: recorded forests on COVID19-CT.
+        phantom: whether this run's images are drawn.
+    """
+
+    results: Results
+    recorded: Board
+    here: Board
+    kept: Mapping[str, Kept]
+    ct_floors: Mapping[str, Sequence[pd.DataFrame]]
+    phantom: bool
+
+    @property
+    def boards(self) -> dict[str, Board]:
+        """Both, by the name that a reader sees."""
+        drawn = " (phantoms)" if self.phantom else ""
+        return {"recorded": self.recorded, f"this run{drawn}": self.here}
+
+    @property
+    def best_known(self) -> tuple[str, Board]:
+        """The recorded runs where there are any, else this run's."""
+        named = list(self.boards.items())
+        return named[0] if self.recorded else named[1]
+
+
+def small(cell: Mapping[str, str]) -> bool:
+    """Say which rows a page trains in seconds."""
+    if cell["network"] == "r50" and cell["view"] == "own":
+        return cell["learnt"] in (CT, *XRAYS, HELD_OUT[0])
+    return cell["learnt"] == "cxnet-nih" and cell["network"] in ("magsd", "ma", "convnext")
+
+
+def results(page: Page) -> Sides:
+    """Train, or find, the runs of this page, and read the recorded ones."""
+    found = gather(page, NAME, small)
+    return Sides(
+        found,
+        board(found, found.known),
+        board(found, found.done),
+        read(page.recorded),
+        findings.read(page.recorded / "msatl" / "data").runs,
+        page.phantom,
+    )
+
+
+def board(found: Results, runs: Mapping[str, Sequence[Record]]) -> Board:
+    """Sort predictions by network and view, then by training set."""
+    sorted_: dict[tuple[str, str], dict[str, list[pd.DataFrame]]] = {}
+    for row in found.chosen.rows:
+        cell = dict(row.cell)
+        if tables := [record.predictions for record in runs.get(row.label, ())]:
+            place = sorted_.setdefault((cell["network"], cell["view"]), {})
+            place[cell["learnt"]] = tables
+    return sorted_
+
+
+def name_of(network: str, view: str) -> str:
+    """Return a row's name: "R-50", "R-50, frame only"."""
+    return TITLES[network] + ("" if view == "own" else VIEWS[view])
+
+
+def rows_of(sides: Sides) -> list[tuple[str, str]]:
+    """Return every network and view of the plan, in its order."""
+    cells = [dict(row.cell) for row in sides.results.chosen.rows]
+    return list(dict.fromkeys((cell["network"], cell["view"]) for cell in cells))
+
+
+# Sources
+
+
+def seen_table(page: Page, sides: Sides) -> PlainTable:
+    """Return which images each training learns from, here and in the recorded runs."""
+    tables = {n: training_data(images(n, page.profile, page.phantom), page.root).table
+              for n in (CT, *XRAYS, *HELD_OUT)}  # fmt: skip
+    frame = counts(tables).rename(index=LEARNT, columns=GROUPS)
+    if sides.kept:
+        known = {LEARNT[name]: one.counts["training"] for name, one in sides.kept.items()}
+        frame["training, recorded"] = [known.get(name, NOTHING) for name in frame.index]
+    caption = (
+        "Training images by source and class, then all training, validation and test images. "
+        "Every X-ray network is tested on the test images of all five groups."
+    )
+    return PlainTable(frame.replace(0, NOTHING), caption)
+
+
+def overlap_table(page: Page, sides: Sides) -> PlainTable:
+    """Return what training and test images share, here and in the recorded runs."""
+    lines = {
+        "left_out": "pictures that two collections have, here once",
+        "joined": "people with pictures in two collections",
+        "people": "test people who were learnt from",
+        "pictures": "pairs of like pictures, one learnt from, one tested",
+    }
+    columns = {}
+    dataset, tables = splits(page.profile, page.root, page.phantom)
+    for name in XRAYS:
+        one = sides.kept.get(name)
+        columns[f"{LEARNT[name]}, recorded"] = dict(one.overlap) if one else {}
+        found = overlap(dataset, tables[name]) | {"pictures": "not compared"}
+        columns[f"{LEARNT[name]}, this run"] = found
+    frame = pd.DataFrame(columns, index=list(lines)).rename(index=lines)
+    recorded = [c for c in frame if c.endswith("recorded")]
+    frame[recorded] = frame[recorded].astype(object).where(frame[recorded].notna(), NOT_YET)
+    return PlainTable(
+        frame,
+        "The last two lines must be 0. Drawn pictures resemble each other by construction, and "
+        "real ones are compared where the recorded facts are made.",
+    )
+
+
+# Matrix, leave-one-out, calibration, cost
+
+
+def matrix_table(which: Board) -> PlainTable:
+    """Return the AUC of every network from every X-ray set on every X-ray test set."""
+    rows = {}
+    for key, runs in which.items():
+        for learnt, line in crossed({n: runs[n] for n in XRAYS if n in runs}).iterrows():
+            name = f"{name_of(*key)} from {LEARNT[learnt]}"
+            rows[name] = {
+                f"on {LEARNT[test]}": format_interval(cell) + ("" if learnt != test else " own")
+                for test, cell in line.items()
+            }
+    frame = pd.DataFrame.from_dict(rows, orient="index")
+    if frame.empty:
+        frame = pd.DataFrame({"AUC": [NOT_YET]}, index=["all networks"])
+    return PlainTable(frame, "AUC with 95% intervals; own: the sources that were learnt from.")
+
+
+def held_out_table(sides: Sides) -> PlainTable:
+    """Return what networks call COVID-19 in a source that they never saw."""
+    rows = {}
+    for network in ("r50", "ma"):
+        for learnt in HELD_OUT:
+            missing = [g for g in GROUPS if g.startswith(learnt.removeprefix("all-but-"))]
+            for group in missing:
+                line = {}
+                for name, which in sides.boards.items():
+                    runs = which.get((network, "own"), {}).get(learnt)
+                    cell = called(runs).get(group) if runs else None
+                    line[name] = format_interval(cell) if cell else _absent(name)
+                line["should be"] = "1" if group in ("cohen-covid", "cxnet") else "0"
+                rows[f"{TITLES[network]}: {GROUPS[group]}"] = line
+    frame = pd.DataFrame.from_dict(rows, orient="index")
+    return PlainTable(
+        frame[["should be", *sides.boards]],
+        "Share of a source's test images called COVID-19 at one half, by a network that learnt "
+        "from every other source, with 95% intervals over patients.",
+    )
+
+
+def _absent(side: str) -> str:
+    return NOT_YET if side == "recorded" else NOTHING
+
+
+def calibration_table(sides: Sides) -> PlainTable:
+    """Return calibration errors at home and elsewhere, before and after a temperature."""
+    rows = {}
+    for key in rows_of(sides):
+        line = {}
+        for name, which in sides.boards.items():
+            runs = which.get(key, {})
+            for place, cells in (("own", own(runs)), ("elsewhere", external(runs))):
+                values = [miscalibration(cells, warm) for warm in (False, True)]
+                told = None not in values
+                text = f"{values[0]:.3f} → {values[1]:.3f}" if told else _absent(name)
+                line[f"{place}, {name}"] = text
+        rows[name_of(*key)] = line
+    return PlainTable(
+        pd.DataFrame.from_dict(rows, orient="index"),
+        "Expected calibration error over ten bins of equal mass, mean over training sets: as "
+        "given → at the temperature of the run's own validation images.",
+    )
+
+
+def prices(page: Page) -> dict[str, Price]:
+    """Count and time every network at the profile's size."""
+    rounds = 3 if page.profile == "smoke" else 9
+    return {n: price(s, SIZES[page.profile].size, rounds) for n, s in NETWORKS.items()}
+
+
+def price_table(found: Mapping[str, Price]) -> PlainTable:
+    """Return parameters, multiply-adds and milliseconds of every network."""
+    facts = hardware(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    machine = f"{facts['hardware']}, threads: {facts['threads']}"
+    rows = {}
+    for network, one in found.items():
+        rows[TITLES[network]] = {
+            "parameters, M": f"{one.parameters / 1e6:.1f}",
+            "multiply-adds, M": f"{one.multiply_adds / 1e6:.0f}",
+        }
+        for batch in BATCHES:
+            low, middle, high = one.milliseconds[batch]
+            rows[TITLES[network]][f"ms, {batch} at once"] = f"{middle:.1f} [{low:.1f}, {high:.1f}]"
+    return PlainTable(
+        pd.DataFrame.from_dict(rows, orient="index"),
+        "For one image at this profile's size. Milliseconds: median and quartiles, on a CPU of "
+        f"processor time; here {machine}. ResNet50 (MA) also needs a segmentation, not counted.",
+    )
+
+
+def sentences(sides: Sides) -> dict[str, object]:
+    """Return the numbers of the page's sentences that do not come from the leaderboard."""
+    spent = sides.results.spent()
+    told: dict[str, object] = {
+        "rows": len(sides.results.chosen.rows),
+        "recorded_rows": len(sides.results.shown),
+        "here_rows": sum(bool(runs) for runs in sides.results.done.values()),
+        "trainings": spent["trainings"],
+        "minutes": spent["minutes"],
+    }
+    copies = [one.overlap["left_out"] for one in sides.kept.values()]
+    told["copies"] = copies[0] if copies else NOT_YET
+    return told
