@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import ttest_ind
+from scipy.stats import ttest_1samp, ttest_ind
 from small_runs import tiny
 from typer.testing import CliRunner
 
@@ -158,6 +158,31 @@ def test_many_comparisons_are_corrected(tmp_path):
     noise = [history.assign(metric=f"m{i}", value=history["value"].mean()) for i in range(9)]
     together = compare(pd.concat([history, *noise], ignore_index=True), ONE, TWO)
     assert together["p"][0] == pytest.approx(10 * alone) and alone < 0.05 < together["p"][0]
+
+
+@pytest.mark.parametrize(("moved", "finding"), [(0.02, "worse"), (0.0, "no change seen")])
+def test_what_moves_every_family_a_little_is_found_where_no_family_shows_it(moved, finding):
+    draw = np.random.default_rng(0)
+    rows = [
+        {
+            "paper": "msatl", "profile": "laptop", "device": "cpu", "metric": "auc",
+            "commit": commit, "started": commit[0], "seed": seed, "key": f"{family}{seed}",
+            "family": f"f{family}", "name": f"f{family}",
+            "value": 0.6 + family / 100 + draw.normal(0, 0.02) - moved * (commit == TWO),
+        }
+        for commit in (ONE, TWO)
+        for family in range(20)
+        for seed in range(2)
+    ]  # fmt: skip
+    found = compare(pd.DataFrame(rows), ONE, TWO)
+    assert set(found["finding"][:-1]) == {"no change seen"}
+    last = found.iloc[-1]
+    assert (last["name"], last["finding"], last["runs, first"]) == ("all 20 together", finding, 40)
+    moves = found["difference"][:-1]
+    assert last["difference"] == pytest.approx(moves.mean())
+    assert last["p"] == pytest.approx(ttest_1samp(moves, 0).pvalue)
+    few = [row for row in rows if row["family"] in ("f0", "f1", "f2", "f3")]
+    assert len(compare(pd.DataFrame(few), ONE, TWO)) == 4
 
 
 def test_profiles_are_matched_by_name_and_by_the_settings_with_most_runs(tmp_path):
