@@ -32,11 +32,11 @@ def run_plan(
     data: Annotated[str, typer.Option(help="'phantoms' or the data root")] = "phantoms",
     store: Annotated[Path | None, typer.Option(help="folder of runs")] = None,
     only: Annotated[str, typer.Option(help="run only keys that contain this text")] = "",
-    seeds: Annotated[int | None, typer.Option(help="seeds per row")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="seeds per row")] = None,
     backend: Annotated[str, typer.Option(help="serial, loky or dask")] = "serial",
-    workers: Annotated[int, typer.Option(help="processes of loky or dask")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="processes of loky or dask")] = 1,
     address: Annotated[str | None, typer.Option(help="of a dask scheduler")] = None,
-    devices: Annotated[int, typer.Option(help="processes of one run (DDP)")] = 1,
+    devices: Annotated[int, typer.Option(min=1, help="processes of one run (DDP)")] = 1,
     threads: Annotated[int | None, typer.Option(help="of each process; default: torch's")] = None,
     accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     record: Annotated[bool, typer.Option(help="copy finished runs to book/results")] = False,
@@ -91,8 +91,8 @@ def make_reference(
     store: Annotated[Path | None, typer.Option(help="folder of runs")] = None,
     plan: Annotated[list[str] | None, typer.Option(help="only this plan; may be repeated")] = None,
     only: Annotated[str, typer.Option(help="run only keys that contain this text")] = "",
-    seeds: Annotated[int | None, typer.Option(help="seeds per row")] = None,
-    devices: Annotated[int, typer.Option(help="processes of one run (DDP)")] = 1,
+    seeds: Annotated[int | None, typer.Option(min=1, help="seeds per row")] = None,
+    devices: Annotated[int, typer.Option(min=1, help="processes of one run (DDP)")] = 1,
     threads: Annotated[int | None, typer.Option(help="of each process; default: torch's")] = None,
     accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     dry: Annotated[bool, typer.Option(help="only show what is there and what is to do")] = False,
@@ -253,6 +253,8 @@ def list_results(
     """Show every recorded run with its metrics and where it came from."""
     from covidlib.runs.record import RECORD, Record
 
+    if not results.is_dir():
+        _stop(CovidlibError(f"there is no folder of results {results}; name one with --results"))
     run = Column("run", overflow="fold")  # a key that is cut short finds nothing
     table = Table("paper", run, "profile", "accuracy", "AUC", "commit")
     for path in sorted(results.glob(f"*/*/{RECORD}")):

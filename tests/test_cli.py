@@ -98,6 +98,23 @@ def test_what_cannot_be_run_is_said_on_stderr_with_exit_code_1(ask, arguments, m
     assert code == 1 and message in err and "Traceback" not in err
 
 
+@pytest.mark.parametrize("option", ["--seeds", "--workers", "--devices"])
+def test_a_count_is_at_least_one(ask, option):
+    code, out, err = ask("tests/tiny", option, "0")
+    assert code == 2 and option in err and "to do" not in out
+
+
+def test_a_place_that_cannot_be_written_is_said_before_images_are_opened(ask, tmp_path):
+    (tmp_path / "store").write_text("a file")
+    code, out, err = ask("tests/tiny", data=tmp_path / "nowhere")
+    assert code == 1 and "cannot make the folder of runs" in err and "to do" not in out
+
+
+def test_results_that_are_not_there_are_said(tmp_path):
+    answer = CliRunner().invoke(cli.app, ["results", "list", "--results", str(tmp_path / "no")])
+    assert answer.exit_code == 1 and "there is no folder of results" in answer.stderr
+
+
 def test_a_missing_data_root_names_the_command_that_gets_it(ask, tmp_path):
     code, out, err = ask("tests/tiny", data=tmp_path / "nowhere")
     assert code == 1 and "covidlib data get covid-ct" in err
