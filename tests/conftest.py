@@ -18,6 +18,14 @@ def real_data() -> Path:
     return root
 
 
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> Path:
+    """A data root with a few slices in the layout of COVID19-CT."""
+    from small_runs import draw_covid_ct
+
+    return draw_covid_ct(tmp_path_factory.mktemp("data"))
+
+
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory, monkeypatch):
     """Keep every test away from the caches and runs of the person who runs it."""

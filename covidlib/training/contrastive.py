@@ -5,7 +5,6 @@ from abc import abstractmethod
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from sklearn.metrics import roc_auc_score
 from torch import LongTensor, Tensor, nn
 
 from covidlib.data.batches import DeviceImages
@@ -16,6 +15,7 @@ from covidlib.training.contrastive_losses import effective_rank, neighbours_vote
 from covidlib.training.data import TrainingData
 from covidlib.training.method import Method, prepare
 from covidlib.training.precision import autocast
+from covidlib.training.supervised import accuracy_and_auc
 
 # Below either of these the projections of validation images say next to nothing about them. Their
 # similarities differ by the square of the spread: at 0.1 and a temperature of 0.07 the logits of
@@ -118,7 +118,7 @@ class Contrastive(Method):
         """Return accuracy and, for two classes, AUC of the neighbours' votes."""
         rows, votes = self.votes(images)
         labels = images.labels[rows.to(images.labels.device)].cpu()
-        return probe_scores(votes, labels)
+        return accuracy_and_auc(votes, labels, "knn")
 
     def predictions(self, images: DeviceImages) -> pd.DataFrame:
         """Return one row per image: whether it was learnt from, and the votes on validation ones.
@@ -141,7 +141,7 @@ class Contrastive(Method):
         asked = predictions.query("split == 'val'").dropna(subset=["label"])
         votes = torch.from_numpy(asked[[f"knn_{name}" for name in self.data.classes]].to_numpy())
         labels = torch.tensor([self.data.classes.index(name) for name in asked["label"]])
-        return found | probe_scores(votes, labels)
+        return found | accuracy_and_auc(votes, labels, "knn")
 
 
 def projection(width: int, settings: ContrastiveSettings) -> nn.Module:
@@ -150,16 +150,6 @@ def projection(width: int, settings: ContrastiveSettings) -> nn.Module:
     if not settings.hidden:
         return last
     return nn.Sequential(nn.Linear(width, width), nn.ReLU(inplace=True), last)
-
-
-def probe_scores(votes: Tensor, labels: Tensor) -> dict[str, float]:
-    """Return accuracy and, for two classes, AUC of votes (n, classes) on labels (n,)."""
-    if not len(labels):
-        return {}
-    found = {"knn_accuracy": float((votes.argmax(1) == labels).double().mean())}
-    if votes.shape[1] == 2 and len(labels.unique()) == 2:
-        found["knn_auc"] = float(roc_auc_score(labels, votes[:, 1]))
-    return found
 
 
 @torch.no_grad()

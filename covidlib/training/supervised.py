@@ -35,20 +35,18 @@ class Supervised(Method):
         return None if self.class_weights is None else self.class_weights[labels]
 
     def look(self) -> dict[str, float]:
-        """Return loss, accuracy and, for two classes, AUC of the validation images."""
+        """Return the loss of the validation images, and what else they show."""
         rows = self.data.rows("val")
         if not len(rows):
             return {}
         probabilities = self.probabilities(rows, self.images)
         labels = self.images.labels[rows.to(self.images.labels.device)].cpu()
-        right = (probabilities.argmax(1) == labels).double().mean()
-        seen = {
-            "val_loss": float(F.nll_loss(probabilities.clamp_min(1e-12).log(), labels)),
-            "val_accuracy": float(right),
-        }
-        if probabilities.shape[1] == 2 and len(labels.unique()) == 2:
-            seen["val_auc"] = float(roc_auc_score(labels, probabilities[:, 1]))
-        return seen
+        loss = float(F.nll_loss(probabilities.clamp_min(1e-12).log(), labels))
+        return {"val_loss": loss} | self.seen(probabilities, labels)
+
+    def seen(self, probabilities: Tensor, labels: LongTensor) -> dict[str, float]:
+        """Return columns of the curve, from probabilities (n, K) and labels (n,)."""
+        return accuracy_and_auc(probabilities, labels, "val")
 
     def probabilities(self, rows: LongTensor, images: DeviceImages) -> Tensor:
         """Return softmax outputs for centre crops, float64 on the CPU, (len(rows), K)."""
@@ -70,6 +68,16 @@ class Supervised(Method):
         """Return every metric that the test images can decide."""
         values = {name: score(predictions, name).value for name in METRICS}
         return {name: value for name, value in values.items() if value == value}
+
+
+def accuracy_and_auc(values: Tensor, labels: LongTensor, name: str) -> dict[str, float]:
+    """Return accuracy and, for two classes, AUC of scores (n, K) on labels (n,), if any."""
+    if not len(labels):
+        return {}
+    found = {f"{name}_accuracy": float((values.argmax(1) == labels).double().mean())}
+    if values.shape[1] == 2 and len(labels.unique()) == 2:
+        found[f"{name}_auc"] = float(roc_auc_score(labels, values[:, 1]))
+    return found
 
 
 def balanced(labels: pd.Series, classes: tuple[str, ...]) -> Tensor:

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # as a program it has no pytest to do this
 
-from small_runs import TinySettings, draw_covid_ct, tiny
+from small_runs import TinySettings, tiny
 
 from covidlib.errors import RunError
 from covidlib.runs.record import Record
@@ -45,11 +45,6 @@ def program(store, root):
     with pytest.raises(RunError) as caught:
         run(spec(lr=1e30), Store(store), root, resources=TWO)
     print(json.dumps(str(caught.value)))
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return draw_covid_ct(tmp_path_factory.mktemp("data"))
 
 
 @pytest.mark.slow

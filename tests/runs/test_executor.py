@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from small_runs import draw_covid_ct, same, tiny
+from small_runs import same, tiny
 
 from covidlib.data.preprocessing import Preprocessing
 from covidlib.errors import DatasetMissing, RunError
@@ -16,11 +16,6 @@ STAGE = tiny(stage="stl-n", epochs=1)
 SPECS = [tiny(), tiny(seed=1), tiny(init=STAGE), tiny(init=STAGE, seed=1)]
 KEYS = {spec.key for spec in [STAGE, *SPECS]}
 ONE = Resources("cpu", threads=1)
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return draw_covid_ct(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="module")

@@ -27,11 +27,6 @@ FRESH = multiprocessing.get_context("forkserver")
 FRESH.set_forkserver_preload(["covidlib.runs.running", "small_runs"])
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return draw_covid_ct(tmp_path_factory.mktemp("data"))
-
-
 @pytest.fixture
 def store(tmp_path):
     return Store(tmp_path / "store")

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
-from small_runs import DATA, Tiny, TinySettings, draw_covid_ct, same, tiny
+from small_runs import DATA, Tiny, TinySettings, same, tiny
 from torch import nn
 
 from covidlib.data.augmentation import NONE
@@ -47,11 +47,6 @@ def spec(kind=MocoSettings, seed=0, data=DATA, init=None, **changed):
     chosen |= {} if kind is SimclrSettings else {"queue": 12}
     settings = kind(projection=6, neighbours=5, **(chosen | changed))
     return RunSpec(EmbeddingSettings(), data, settings, seed, init, settings.slug)
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return draw_covid_ct(tmp_path_factory.mktemp("data"))
 
 
 def started(root, kind=MocoSettings, step=0, **changed):

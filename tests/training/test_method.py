@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_runs import TRAINING, TinySettings, draw_covid_ct, same, tiny
+from small_runs import TRAINING, TinySettings, same, tiny
 
 from covidlib.data.augmentation import NONE
 from covidlib.data.batches import epoch_order
@@ -19,11 +19,6 @@ from covidlib.training.state import read_state
 from covidlib.training.supervised import Supervised
 
 CPU = Resources("cpu", checkpoint_seconds=0, threads=1)
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return draw_covid_ct(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture

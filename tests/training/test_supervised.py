@@ -20,11 +20,6 @@ from covidlib.training.supervised import balanced, cross_entropy, probabilities
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return draw_covid_ct(tmp_path_factory.mktemp("data"))
-
-
 @pytest.fixture
 def method(root):
     return build(tiny(precision="32-true"), training_data(DATA, root))
