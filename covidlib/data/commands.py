@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from covidlib.errors import CovidlibError, DatasetMissing
 
 data_app = typer.Typer(help="Data sets: list, get, verify, describe.", no_args_is_help=True)
 console = Console()
+errors = Console(stderr=True)
 
 Name = Annotated[str, typer.Argument(help="A data set's name, see `covidlib data list`.")]
 Root = Annotated[
@@ -27,7 +28,8 @@ def list_command(data: Root = None) -> None:
     from covidlib.data.cards import CARDS
     from covidlib.data.compositions import COMPOSITIONS
 
-    table = Table("name", "what", "kind", "images", "here", "get")
+    # A name that is cut short cannot be typed.
+    table = Table(Column("name", no_wrap=True), "what", "kind", "images", "here", "get")
     for card in CARDS.values():
         images = f"{card.images:,}" if card.images else "-"
         way = "download" if card.downloads else "by hand"
@@ -160,5 +162,5 @@ def _plain_errors() -> Iterator[None]:
     try:
         yield
     except CovidlibError as error:
-        console.print(f"[red]error[/red]  {escape(str(error))}")
+        errors.print(f"[red]error[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
