@@ -25,7 +25,7 @@ RUN := "$(IN)python" -m covidlib.publish
 CHOICE := --build "$(BUILD)" --profile "$(PROFILE)" --data "$(DATA)" --seed "$(SEED)"
 ASKED := $(if $(GPU),--gpu) $(if $(FORCE),--force)
 
-.PHONY: help install book pages browse nightly remember reference test pair lint format bench check clean
+.PHONY: help install book pages browse nightly remember reference scores test pair lint format bench check clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -67,6 +67,13 @@ remember: $(INSTALLED) ## append this store's runs to HISTORY and look for what 
 
 reference: $(INSTALLED) ## make every run of a paper and record it: PAPER=msatl|magsd|manet
 	@"$(IN)covidlib" reference "$(PAPER)" --profile "$(PROFILE)" --data "$(DATA)"
+
+# Weights are not recorded, so these are computed where `reference` left them.
+SCORES_msatl := stage_scores heat_scores
+SCORES_manet := lung_heat elsewhere
+scores: $(INSTALLED) ## keep what needs the weights of recorded runs: LEEP, heatmaps, other images
+	@for part in $(SCORES_$(PAPER)); do \
+	  "$(IN)python" -m covidlib.$$part --profile "$(PROFILE)" --data "$(DATA)" || exit 1; done
 
 test: $(INSTALLED) ## run every test
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} "$(IN)python" -m pytest -n 2 $(TESTS)

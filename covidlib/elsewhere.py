@@ -15,10 +15,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 import torch
+import typer
 
 from covidlib.data import Dataset, open_dataset
 from covidlib.data.cache import build_cache
@@ -220,7 +222,12 @@ def gain(found: Sequence[Elsewhere], more: str, less: str) -> Effect | None:
     return over_draws(np.column_stack(gaps), count) if gaps else None
 
 
-def main(profile: str, data: Path, store: Path | None = None, results: Path = RESULTS) -> None:
+def main(
+    profile: Annotated[str, typer.Option(help="laptop | paper")],
+    data: Annotated[Path, typer.Option(help="the folder of the data sets")],
+    store: Annotated[Path | None, typer.Option(help="folder of runs, with weights")] = None,
+    results: Annotated[Path, typer.Option(help="folder of recorded results")] = RESULTS,
+) -> None:
     """Ask the ResNet50s of PROFILE that are in the store about the images under DATA."""
     place, root = Store(store), data_root(data)
     specs = plan(PLAN, profile, phantoms=False).specs
@@ -231,6 +238,4 @@ def main(profile: str, data: Path, store: Path | None = None, results: Path = RE
 
 
 if __name__ == "__main__":
-    import typer
-
     typer.run(main)

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 import torch
+import typer
 from scipy import ndimage
 from torch import Tensor, nn
 
@@ -205,7 +207,12 @@ def read(results: Path) -> list[Heat]:
 RESULTS = Path(__file__).resolve().parents[1] / "book" / "results"
 
 
-def main(profile: str, data: Path, store: Path | None = None, results: Path = RESULTS) -> None:
+def main(
+    profile: Annotated[str, typer.Option(help="laptop | paper")],
+    data: Annotated[Path, typer.Option(help="the folder of the data sets")],
+    store: Annotated[Path | None, typer.Option(help="folder of runs, with weights")] = None,
+    results: Annotated[Path, typer.Option(help="folder of recorded results")] = RESULTS,
+) -> None:
     """Score the ResNet50s of PROFILE that are in the store on the images under DATA."""
     place = Store(store)
     for spec in specs(profile, phantoms=False):
@@ -214,6 +221,4 @@ def main(profile: str, data: Path, store: Path | None = None, results: Path = RE
 
 
 if __name__ == "__main__":
-    import typer
-
     typer.run(main)

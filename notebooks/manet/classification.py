@@ -142,7 +142,7 @@ dealt_anew.table(known, here)
 # %% [markdown]
 # What mask attention adds to the balanced accuracy, recorded: {glue:text}`elsewhere_gain`.
 # The pneumonias are few, and adults here but children in training; the segmentation has learnt from some of them.
-# Predictions on real images are made beside the trained weights and kept: `python -m covidlib.elsewhere laptop FOLDER`.
+# Predictions on real images are made beside the trained weights and kept: `python -m covidlib.elsewhere --profile laptop --data FOLDER`.
 #
 # ## Limits, and where to go next
 #

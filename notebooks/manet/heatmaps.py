@@ -90,6 +90,6 @@ with figures.style():
 #
 # Lungs are those the segmentation finds, since nobody has drawn them for these images; where it errs, inside and outside err with it.
 # Heat in the lungs is necessary for a reading of the disease and not sufficient: a network can read the age of a patient, or the hospital, from the lungs too.
-# Scores on real images are computed beside the trained weights and kept as numbers: `python -m covidlib.lung_heat laptop FOLDER`.
+# Scores on real images are computed beside the trained weights and kept as numbers: `python -m covidlib.lung_heat --profile laptop --data FOLDER`.
 #
 # Back to [](classification.ipynb), or to what the [masks](mask_attention.ipynb) do inside the networks.
