@@ -94,7 +94,7 @@ ours.weighted_tests(weighted)
 # :pyobject: drawn_again
 # ```
 #
-# The same weights are tested in both ways; other folds take other trainings.
+# The same weights are tested in both ways, where the networks were trained, by `python -m covidlib.protocol_scores`; other folds take other trainings.
 
 # %%
 folds = ours.gather(page, "image_folds")
