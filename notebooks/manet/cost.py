@@ -133,4 +133,4 @@ page.glue("time_device", recorded.provenance["hardware"])
 # `python -m covidlib.overheads book/results/manet/cost` measures all ten networks at the paper's size.
 # That our rules give all printed digits makes them likely, not certain: other rules might agree as well.
 #
-# Next: the page on heatmaps asks whether mask attention moves a classifier's attention into the lungs.
+# Next: [](heatmaps.ipynb) asks whether mask attention moves a classifier's attention into the lungs.
