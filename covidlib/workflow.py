@@ -195,7 +195,7 @@ class Workflow:
         """Segment, clean, mask and classify; with ``explain`` also say where the label comes from.
 
         Every image gets a label, whatever it shows, and a warning where it does not look like a
-        chest X-ray, where no lungs were found, or where the networks know drawn images only.
+        chest X-ray, where no lungs were found, or where the networks know drawn images only, or hardly any.
 
         Args:
             images: a folder of X-rays, or their paths.
@@ -225,11 +225,14 @@ class Workflow:
         return Read(table, shown, predicted, lungs, heat)
 
     def _warning(self, look: Look, found: bool) -> str:
-        drawn = self.segmentation.record.phantom or self.classification.record.phantom
+        records = [self.segmentation.record, self.classification.record]
+        drawn = any(record.phantom for record in records)
+        short = any(record.provenance["profile"] == "smoke" for record in records)
         warnings = {
             "it does not look like a chest X-ray": look.excludes("cxr"),
             "no lungs were found": not found,
             "the networks learnt from drawn images": drawn,
+            "the networks learnt for seconds": short and not drawn,
         }
         return "; ".join(text for text, holds in warnings.items() if holds)
 
