@@ -195,7 +195,8 @@ class Workflow:
         """Segment, clean, mask and classify; with ``explain`` also say where the label comes from.
 
         Every image gets a label, whatever it shows, and a warning where it does not look like a
-        chest X-ray, where no lungs were found, or where the networks know drawn images only, or hardly any.
+        chest X-ray, where no lungs were found, or where the networks know drawn images only or
+        learnt for seconds.
 
         Args:
             images: a folder of X-rays, or their paths.
