@@ -109,7 +109,7 @@ def _sections(model: Model, audit: Audit, choice: Choice | None) -> Iterator[str
     yield html.paragraph("Research only. This model must not be used for:", "warning")
     yield html.listing(("not", text) for text in NOT_FOR)
     yield html.heading("The model")
-    yield html.table(_facts(model, audit, choice))
+    yield html.table(_facts(model, audit))
     yield html.heading("How good it is")
     yield html.paragraph(verdict(record, audit))
     yield from _quality(record, audit, positive)
@@ -125,7 +125,7 @@ def _sections(model: Model, audit: Audit, choice: Choice | None) -> Iterator[str
         yield html.table(choice.scores.round(3), f"Scores of {choice.images} training images.")
 
 
-def _facts(model: Model, audit: Audit, choice: Choice | None) -> pd.DataFrame:
+def _facts(model: Model, audit: Audit) -> pd.DataFrame:
     facts, spec = model.record.provenance, model.spec
     rows = {
         "classes": ", ".join(model.classes),

@@ -71,7 +71,7 @@ def draw_slices(rng: np.random.Generator, patients: np.ndarray, size: int, seed:
     organs = _mediastinum(x, y, t, low, rx, ry)
     lung = np.minimum(cage, -organs + 0.012 * noise(rng, n, size, 0.2))
     regions, fissure = _regions(x, y, t)
-    vessels = _vessels(rng, size, rx, ry, low)
+    vessels = _vessels(rng, size, rx, ry)
     hu = np.full(body.shape, AIR, np.float32)
     _paint_wall(hu, x, y, t, rng, body, cage, low, pixel)
     _paint_mediastinum(hu, x, y, t, low, ry, noise(rng, n, size, 0.3), pixel)
@@ -80,7 +80,7 @@ def draw_slices(rng: np.random.Generator, patients: np.ndarray, size: int, seed:
     air = air + 14 * noise(rng, n, size, 0.06)
     air += (MUSCLE - air) * np.clip(vessels, 0, 1) * 0.85 + 170 * fissure
     paint(hu, inside, air)
-    _paint_airways(hu, x, y, t, low, pixel)
+    _paint_airways(hu, x, y, t, pixel)
     box = np.concatenate([0 * rx + t["shift"], 0 * rx, rx, ry], -1)[:, 0]
     return Slices(hu, lung, regions, cage, vessels * inside, box)
 
@@ -111,7 +111,7 @@ def _regions(x, y, t: Traits) -> tuple[np.ndarray, np.ndarray]:
     return np.where(x < 0, right, left).astype(np.uint8), ramp(0.004 - nearest, 0.02)
 
 
-def _vessels(rng, size, rx, ry, low) -> np.ndarray:
+def _vessels(rng, size, rx, ry) -> np.ndarray:
     """Vessels that fan out from both lung roots, and the ones cut across as dots."""
     n, fan = len(rx), np.linspace(-2.2, 2.2, 8)
     sides = []
@@ -178,7 +178,7 @@ def _paint_mediastinum(hu, x, y, t: Traits, low, ry, grain, pixel) -> None:
     paint(hu, ramp(np.maximum(process, wings), 0.02), 380.0)
 
 
-def _paint_airways(hu, x, y, t: Traits, low, pixel) -> None:
+def _paint_airways(hu, x, y, t: Traits, pixel) -> None:
     """The windpipe high up, the two main bronchi at mid level, neither at the base."""
     apart = 0.13 * smooth((t["level"] - 0.38) / 0.15)
     radius = 0.055 - 0.016 * smooth(apart * 8)

@@ -80,7 +80,7 @@ def draw_chests(
     grey -= inside * (0.34 - 0.05 * (np.abs(x) / t["width"]) ** 2 - 0.03 * y)
     grey += chest * _ribs(x, y, t) * (0.25 + 0.75 * inside)
     grey += _shoulders(x, y, t, child[:, None, None].astype(np.float32))
-    grey += inside * t["vessel"] * _vessels(rng, x, y, t, size)
+    grey += inside * t["vessel"] * _vessels(rng, x, t, size)
     grey += inside * 0.012 * noise(rng, n, size, 0.10) + t["level"]
     bubble = ellipse(x, y, 0.34, base + 0.22, 0.13, 0.07) * (t["bubble"] > 0.1)
     grey -= 0.16 * ramp(bubble, 0.04)
@@ -178,7 +178,7 @@ def _shoulders(x, y, t: Traits, child) -> np.ndarray:
     return grey + 0.09 * ramp(arm, 0.03) * smooth((y + 1.02) / 0.1)
 
 
-def _vessels(rng, x, y, t: Traits, size) -> np.ndarray:
+def _vessels(rng, x, t: Traits, size) -> np.ndarray:
     """Vessels that fan out of both lung roots, moved along with the patient."""
     n, fan = len(x), np.array([-1.3, -0.75, -0.2, 0.35, 0.85, 1.3])
     sides = []
