@@ -1,6 +1,6 @@
 """AUCs of every training set on every test set, and what becomes of them elsewhere."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ Runs = Sequence[pd.DataFrame]
 # Predictions by (network, view), then by training set.
 Board = Mapping[tuple[str, str], Mapping[str, Runs]]
 Cell = tuple[Runs, str]  # runs, and the set they are tested on
+Measure = Callable[[pd.DataFrame], float]
 RESAMPLES = 1000
 
 
@@ -140,13 +141,16 @@ def _bounds(hit: np.ndarray, owner: np.ndarray, resamples: int) -> tuple[float, 
     return float(low), float(high)
 
 
-def miscalibration(cells: Sequence[Cell], warm: bool) -> float | None:
-    """Return the mean calibration error over cells.
+def miscalibration(
+    cells: Sequence[Cell], warm: bool, measure: Measure = calibration_error
+) -> float | None:
+    """Return the mean over cells of a calibration error.
 
     Args:
         cells: runs and their test set; none gives None.
         warm: whether a temperature is fitted first, on the run's own validation images; a run
             without any gives None.
+        measure: ``calibration_error`` (equal mass) or ``brier``, of the test images.
     """
     if not cells or (warm and not all((r["split"] == "val").any() for t, _ in cells for r in t)):
         return None
@@ -154,7 +158,7 @@ def miscalibration(cells: Sequence[Cell], warm: bool) -> float | None:
     for runs, test in cells:
         for run in runs:
             heat = fit_temperature(run).value if warm else 1.0
-            errors.append(calibration_error(at_temperature(tested(run, test), heat)))
+            errors.append(measure(at_temperature(tested(run, test), heat)))
     return float(np.mean(errors))
 
 

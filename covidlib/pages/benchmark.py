@@ -4,11 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-import torch
 
-from covidlib.benchmark import GROUPS, Board, called, crossed, external, own
-from covidlib.benchmark.areas import miscalibration
-from covidlib.benchmark.costs import BATCHES, Price, price
+from covidlib.benchmark import GROUPS, Board
 from covidlib.benchmark.keeping import Kept, read
 from covidlib.benchmark.sources import counts, overlap, splits
 from covidlib.book import Page
@@ -20,16 +17,13 @@ from covidlib.plans.across import (
     HELD_OUT,
     LEARNT,
     NAME,
-    NETWORKS,
-    SIZES,
     TITLES,
     VIEWS,
     XRAYS,
     images,
 )
-from covidlib.runs.provenance import hardware
 from covidlib.runs.record import Record
-from covidlib.tables import NOTHING, format_interval
+from covidlib.tables import NOTHING
 from covidlib.training.data import training_data
 
 
@@ -147,97 +141,6 @@ def overlap_table(page: Page, sides: Sides) -> PlainTable:
         frame,
         "The last two lines must be 0. Drawn pictures resemble each other by construction, and "
         "real ones are compared where the recorded facts are made.",
-    )
-
-
-# Matrix, leave-one-out, calibration, cost
-
-
-def matrix_table(which: Board) -> PlainTable:
-    """Return the AUC of every network from every X-ray set on every X-ray test set."""
-    rows = {}
-    for key, runs in which.items():
-        for learnt, line in crossed({n: runs[n] for n in XRAYS if n in runs}).iterrows():
-            name = f"{name_of(*key)} from {LEARNT[learnt]}"
-            rows[name] = {
-                f"on {LEARNT[test]}": format_interval(cell) + ("" if learnt != test else " own")
-                for test, cell in line.items()
-            }
-    frame = pd.DataFrame.from_dict(rows, orient="index")
-    if frame.empty:
-        frame = pd.DataFrame({"AUC": [NOT_YET]}, index=["all networks"])
-    return PlainTable(frame, "AUC with 95% intervals; own: the sources that were learnt from.")
-
-
-def held_out_table(sides: Sides) -> PlainTable:
-    """Return what networks call COVID-19 in a source that they never saw."""
-    rows = {}
-    for network in ("r50", "ma"):
-        for learnt in HELD_OUT:
-            missing = [g for g in GROUPS if g.startswith(learnt.removeprefix("all-but-"))]
-            for group in missing:
-                line = {}
-                for name, which in sides.boards.items():
-                    runs = which.get((network, "own"), {}).get(learnt)
-                    cell = called(runs).get(group) if runs else None
-                    line[name] = format_interval(cell) if cell else _absent(name)
-                line["should be"] = "1" if group in ("cohen-covid", "cxnet") else "0"
-                rows[f"{TITLES[network]}: {GROUPS[group]}"] = line
-    frame = pd.DataFrame.from_dict(rows, orient="index")
-    return PlainTable(
-        frame[["should be", *sides.boards]],
-        "Share of a source's test images called COVID-19 at one half, by a network that learnt "
-        "from every other source, with 95% intervals over patients.",
-    )
-
-
-def _absent(side: str) -> str:
-    return NOT_YET if side == "recorded" else NOTHING
-
-
-def calibration_table(sides: Sides) -> PlainTable:
-    """Return calibration errors at home and elsewhere, before and after a temperature."""
-    rows = {}
-    for key in rows_of(sides):
-        line = {}
-        for name, which in sides.boards.items():
-            runs = which.get(key, {})
-            for place, cells in (("own", own(runs)), ("elsewhere", external(runs))):
-                values = [miscalibration(cells, warm) for warm in (False, True)]
-                told = None not in values
-                text = f"{values[0]:.3f} → {values[1]:.3f}" if told else _absent(name)
-                line[f"{place}, {name}"] = text
-        rows[name_of(*key)] = line
-    return PlainTable(
-        pd.DataFrame.from_dict(rows, orient="index"),
-        "Expected calibration error over ten bins of equal mass, mean over training sets: as "
-        "given → at the temperature of the run's own validation images.",
-    )
-
-
-def prices(page: Page) -> dict[str, Price]:
-    """Count and time every network at the profile's size."""
-    rounds = 3 if page.profile == "smoke" else 9
-    return {n: price(s, SIZES[page.profile].size, rounds) for n, s in NETWORKS.items()}
-
-
-def price_table(found: Mapping[str, Price]) -> PlainTable:
-    """Return parameters, multiply-adds and milliseconds of every network."""
-    facts = hardware(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    machine = f"{facts['hardware']}, threads: {facts['threads']}"
-    rows = {}
-    for network, one in found.items():
-        rows[TITLES[network]] = {
-            "parameters, M": f"{one.parameters / 1e6:.1f}",
-            "multiply-adds, M": f"{one.multiply_adds / 1e6:.0f}",
-        }
-        for batch in BATCHES:
-            low, middle, high = one.milliseconds[batch]
-            rows[TITLES[network]][f"ms, {batch} at once"] = f"{middle:.1f} [{low:.1f}, {high:.1f}]"
-    return PlainTable(
-        pd.DataFrame.from_dict(rows, orient="index"),
-        "For one image at this profile's size. Milliseconds: median and quartiles, on a CPU of "
-        f"processor time; here {machine}. ResNet50 (MA) also needs a segmentation, not counted.",
     )
 
 

@@ -29,6 +29,7 @@ import matplotlib.pyplot as plt
 from covidlib import book, figures
 from covidlib.pages import benchmark as parts
 from covidlib.pages import benchmark_figures as draw
+from covidlib.pages import benchmark_tables as tables
 from covidlib.pages import leaderboard as board
 
 page = book.start(profile, data, seed)
@@ -86,7 +87,7 @@ parts.overlap_table(page, sides)
 # Mask attention has no number on CT: no network here segments lungs in CT slices, and nobody has drawn them for these images.
 
 # %% tags=["hide-input"]
-prices = parts.prices(page)
+prices = tables.prices(page)
 where, known = sides.best_known
 for name, value in (parts.sentences(sides) | board.sentences(sides, prices)).items():
     page.glue(name, value)
@@ -110,7 +111,7 @@ with figures.style():
     draw.draw_matrices(fig, known, where)
 
 # %% tags=["table", "hide-input"]
-parts.matrix_table(known)
+tables.matrix_table(known)
 
 # %% [markdown]
 # ## A source that was left out
@@ -124,7 +125,7 @@ with figures.style():
         draw.draw_called(ax, runs).set_title(name)
 
 # %% tags=["table", "hide-input"]
-parts.held_out_table(sides)
+tables.held_out_table(sides)
 
 # %% [markdown]
 # ## Is a probability worth its name elsewhere?
@@ -134,7 +135,7 @@ parts.held_out_table(sides)
 # A decision curve asks the same in the currency of acting: one missed patient against false alarms {cite}`vickers2006decision`.
 
 # %% tags=["table", "hide-input"]
-parts.calibration_table(sides)
+tables.calibration_table(sides)
 
 # %% mystnb={"figure": {"name": "fig-benchmark-trust", "caption": "Networks from CXNet + ChestX-ray8. Above: how often an image is COVID-19 against the probability that R-50 gave, on its own sources and on Cohen's. Below: net benefit of acting on each network, recorded runs where there are any, else this run."}} tags=["hide-input"]
 with figures.style():
@@ -149,7 +150,7 @@ with figures.style():
 # ## What an image costs
 
 # %% tags=["table", "hide-input"]
-parts.price_table(prices)
+tables.price_table(prices)
 
 # %% [markdown]
 # ## Limits, and where to go next

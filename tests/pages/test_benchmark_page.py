@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import jupytext
@@ -11,6 +12,7 @@ from covidlib.benchmark.keeping import FLOORS, Kept
 from covidlib.evaluation import Interval
 from covidlib.pages import benchmark as parts
 from covidlib.pages import benchmark_figures as draw
+from covidlib.pages import benchmark_tables as tables
 from covidlib.pages import leaderboard as board
 from covidlib.pages.results import NOT_YET, Results
 from covidlib.plans import plan
@@ -101,11 +103,12 @@ def test_without_records_the_page_says_so_and_shows_this_run(both):
     assert told["recorded_first"] == told["recorded_elsewhere"] == NOT_YET
     assert told["here_elsewhere"].startswith("0.667 [")
     assert "1 of the 1 others" in told["here_first"] or "0 of the 1 others" in told["here_first"]
-    assert parts.matrix_table({}).frame.iloc[0, 0] == NOT_YET
-    assert set(parts.held_out_table(known).frame["recorded"]) == {NOT_YET}
-    calibrated = parts.calibration_table(known).frame
+    assert tables.matrix_table({}).frame.iloc[0, 0] == NOT_YET
+    assert set(tables.held_out_table(known).frame["recorded"]) == {NOT_YET}
+    calibrated = tables.calibration_table(known).frame
     assert set(calibrated["own, recorded"]) == {NOT_YET}
-    assert "→" in calibrated.loc["R-50", "elsewhere, this run (phantoms)"]
+    before, after = calibrated.loc[("MAG-SD", "Brier"), "own, this run (phantoms)"].split(" → ")
+    assert before == "0.010" and float(after) < 0.01  # 0.9 and 0.1, always right
 
 
 def test_the_slider_has_a_table_for_every_order(both):
@@ -120,7 +123,7 @@ def test_the_slider_has_a_table_for_every_order(both):
 
 def test_left_out_sources_are_told_what_is_right(both):
     here = {("r50", "own"): {"all-but-nih": [predictions(collector)]}}
-    frame = parts.held_out_table(sides(here=here)).frame
+    frame = tables.held_out_table(sides(here=here)).frame
     assert frame.loc["R-50: ChestX-ray8, other", "should be"] == "0"
     assert frame.loc["R-50: ChestX-ray8, other", "this run (phantoms)"].startswith("0.000 [0.00")
     assert frame.loc["R-50: Cohen, COVID-19", "this run (phantoms)"] == "–"
@@ -147,11 +150,9 @@ def test_figures_show_what_is_there(both):
 
 def test_the_script_uses_only_what_is_there():
     code = "\n".join(c.source for c in jupytext.read(SCRIPT).cells if c.cell_type == "code")
-    for name, module in (("parts", parts), ("board", board), ("draw", draw)):
-        used = {word.split("(")[0].split(")")[0] for word in code.split(f"{name}.")[1:]}
-        used = {"".join(c for c in word.split(",")[0].split("[")[0] if c.isidentifier() or c == "_")
-                for word in used}  # fmt: skip
-        assert used and all(hasattr(module, word.split("\n")[0]) for word in used), used
+    for name, module in (("parts", parts), ("board", board), ("draw", draw), ("tables", tables)):
+        used = set(re.findall(rf"\b{name}\.(\w+)", code))
+        assert used and all(hasattr(module, word) for word in used), used
 
 
 def test_an_undefined_interval_has_no_place(both):
