@@ -188,4 +188,5 @@ display(parts.noise_table(), parts.trials_table())
 # The checks see what is printed: numbers in figures are not read, and a number that passes may still be wrong.
 # Sections 1 and 2 assume 98 and 105 test images, section 4 that LEEP is estimated on what it scores, section 6 that every fold has the class sizes of its table; the harmless causes are those in which an assumption fails.
 # The ranges of section 6 on sets B and C come from drawn matrices and are a little too narrow; F1 may differ from the printed one by 0.3 points there, as averaging over folds makes it do on A.
+# What the printed FLOPs of manet reveal, the size of its images, takes the networks themselves: see [what attention costs](../manet/cost.ipynb).
 # Which of the papers' claims hold on images is another question: the pages of each paper train and measure, beginning with [COVID19-CT](../msatl/data.ipynb).
