@@ -27,6 +27,7 @@ MEASURES = {
     "inside": "heat in the lungs", "edge": "heat at their outline",
     "half": "picture that holds half the heat",
 }  # fmt: skip
+WITH_HEAT = "maps with heat"
 CHANCE = {"inside": "area", "edge": "edge_area"}
 CHECK = {"smoke": 2, "laptop": 8, "paper": 8}
 
@@ -110,7 +111,7 @@ def table(recorded: Sequence[Heat], here: Sequence[Heat]) -> PlainTable:
             ours, plain = _joined(heats, slug), _joined(heats, "resnet50")
             if ours is None:
                 continue
-            row = {}
+            row = {WITH_HEAT: f"{ours['inside'].notna().sum()} of {len(ours)}"}
             for measure, title in MEASURES.items():
                 row[title] = _shown(ours[measure], ours["patient"], ours["sample"])
                 if slug != "resnet50" and plain is not None:
@@ -119,9 +120,10 @@ def table(recorded: Sequence[Heat], here: Sequence[Heat]) -> PlainTable:
                     row[f"{title}, − plain"] = _shown(gap, ours["patient"], ours["sample"], "+")
             lines[kind, name] = row
     frame = pd.DataFrame.from_dict(lines, orient="index")
-    columns = [c for title in MEASURES.values() for c in (title, f"{title}, − plain")]
+    columns = [WITH_HEAT] + [c for t in MEASURES.values() for c in (t, f"{t}, − plain")]
     caption = (
-        "Means over all test images with 95% intervals over patients, trials averaged first. "
+        "Means over the test images whose map has heat, differences over those where both maps "
+        "have some; 95% intervals over patients, trials averaged first. "
         "Outline: a band of a sixteenth of the side to both sides of it."
     )
     return PlainTable(frame.reindex(columns=columns), caption)

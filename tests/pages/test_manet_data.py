@@ -42,3 +42,19 @@ def test_a_mean_over_images_is_drawn_by_patients():
     assert (mean, low, high) == (0.25, 0, 1)
     same = manet_heatmaps.interval(pd.Series(np.full(5, 0.3)), pd.Series(list("abcde")))
     assert same == pytest.approx((0.3, 0.3, 0.3))
+
+
+def test_a_difference_of_heat_is_over_images_on_which_both_maps_have_some():
+    def heat(network, inside):
+        names = ["a", "b", "c"]
+        rows = {"sample": names, "patient": names, "label": names, "inside": inside}
+        rows |= {name: inside for name in ("edge", "half", "area", "edge_area")}
+        return SimpleNamespace(
+            network=network, scores=pd.DataFrame(rows), provenance={"phantom": False}
+        )
+
+    plain, masked = heat("resnet50", [0.2, 0.4, np.nan]), heat("resnet50-mask", [0.3, np.nan, 0.9])
+    row = manet_heatmaps.table([], [plain, masked]).frame.loc[("this run", "ResNet50 (MA)")]
+    assert row["maps with heat"] == "2 of 3"
+    assert row["heat in the lungs"].startswith("0.600")
+    assert row["heat in the lungs, − plain"].startswith("+0.100")
