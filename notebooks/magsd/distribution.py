@@ -14,7 +14,7 @@
 # ```{admonition} In short
 # Recorded folds of MAG-SD on A, B and C: {glue:text}`folds_A`, {glue:text}`folds_B`, {glue:text}`folds_C`.
 # Viral and bacterial pneumonia of set C taken for each other, as a share of all errors on C: {glue:text}`viral_bacterial`.
-# MAG-SD's accuracy on A, recorded: weighting the classes changes it by {glue:text}`weighted`, testing as the released code does by {glue:text}`again`, and folds of images besides by {glue:text}`released`.
+# What changes MAG-SD's accuracy on A, recorded: weights of the classes {glue:text}`weighted`; test images augmented and drawn again, as in the released code, {glue:text}`again`; folds of images besides {glue:text}`released`.
 # ```
 
 # %% tags=["parameters"]
@@ -63,7 +63,8 @@ parts.proposed_table(runs)
 # %% [markdown]
 # ## Classes of different size
 #
-# The paper names class imbalance as its reason to augment, and describes no weights and no sampler; neither do these runs have one.
+# The paper warns that networks trained on imbalanced data give everything to the largest class, and augments "to balance the quantity of different data".
+# But every image gets the same three views, whatever its class, and no weights and no sampler are described: the classes keep their shares, here as there.
 # A balanced loss would count every class the same: each image by the mean class size over the size of its own class, in cross-entropy and distances alike.
 
 # %% tags=["table", "hide-input"]
