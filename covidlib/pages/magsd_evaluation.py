@@ -1,4 +1,4 @@
-"""Classes weighted, and what the released evaluation says (``notebooks/magsd/distribution.py``)."""
+"""What the evaluation of the released code says (``notebooks/magsd/distribution.py``)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,15 +7,14 @@ import pandas as pd
 
 from covidlib.book import Page
 from covidlib.data import open_dataset
-from covidlib.data.compositions import COMPOSITIONS
 from covidlib.data.splits import split_table
 from covidlib.data_page import PlainTable
 from covidlib.evaluation.metrics import score
 from covidlib.evaluation.resampling import draw
 from covidlib.pages import results
-from covidlib.pages.magsd_results import fold_tests
+from covidlib.pages.magsd_imbalance import weighted_tests
 from covidlib.pages.results import NOT_YET, Results
-from covidlib.plans.magsd import FOLDS, PHANTOM, PROPOSED, SETS
+from covidlib.plans.magsd import FOLDS, PHANTOM, PROPOSED
 from covidlib.plans.magsd_ours import BY_IMAGE, NETWORKS, WEIGHTED
 from covidlib.protocol_scores import (
     BATCHES,
@@ -28,12 +27,8 @@ from covidlib.protocol_scores import (
 from covidlib.published import paper_value
 from covidlib.runs.record import Record
 from covidlib.runs.store import Store
-from covidlib.tables import ComparisonTable
 from covidlib.training.data import training_data
-from covidlib.training.supervised import balanced
 
-METRICS = ("accuracy", "sensitivity", "specificity", "f1_macro", "auc")
-TESTED = {"accuracy": "accuracy", "sensitivity": "sensitivity", "f1_macro": "macro F1"}
 SMALL = {"repeats": 2, "batches": 2}  # of a page that has seconds
 Scores = Mapping[str, ProtocolScores]
 
@@ -41,31 +36,6 @@ Scores = Mapping[str, ProtocolScores]
 def quick(cell: Mapping[str, str]) -> bool:
     """Say which rows a page trains in seconds: those of Table 3, and ResNet50 changed."""
     return cell["variant"] == "plain" or cell["model"] == "resnet50"
-
-
-def image_weights() -> PlainTable:
-    """Return what an image of each class counts in a balanced loss, from the paper's Table 1."""
-    lines = {}
-    for letter in SETS:
-        sizes = COMPOSITIONS[f"magsd-{letter.lower()}"].sizes
-        labels = pd.Series([name for name, count in sizes.items() for _ in range(count)])
-        weights = balanced(labels, tuple(sizes)).tolist()
-        for (name, count), weight in zip(sizes.items(), weights, strict=True):
-            lines[letter, name] = {"images": f"{count:,}", "weight": f"{weight:.2f}"}
-    frame = pd.DataFrame.from_dict(lines, orient="index")
-    frame.index = pd.MultiIndex.from_tuples(frame.index)
-    return PlainTable(frame, "Images: magsd Table 1. Weight: mean class size over the class's own.")
-
-
-def weighted_table(runs: Results) -> ComparisonTable:
-    """Return the scores of both networks on A, with and without weights."""
-    return runs.table(METRICS, note="Set A; sensitivity and specificity are those of COVID-19.")
-
-
-def weighted_tests(runs: Results) -> PlainTable:
-    """Compare each weighted network with the same one without weights, fold by fold."""
-    before = {f"{name}, {WEIGHTED}": name for name in NETWORKS}
-    return fold_tests(runs, before, TESTED)
 
 
 def scores_here(page: Page, runs: Results) -> dict[str, ProtocolScores]:

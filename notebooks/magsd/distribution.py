@@ -27,6 +27,7 @@ import matplotlib.pyplot as plt
 
 from covidlib import book, figures
 from covidlib.pages import magsd_evaluation as ours
+from covidlib.pages import magsd_imbalance as imbalance
 from covidlib.pages import magsd_results as parts
 
 page = book.start(profile, data, seed)
@@ -68,7 +69,7 @@ parts.proposed_table(runs)
 # A balanced loss would count every class the same: each image by the mean class size over the size of its own class, in cross-entropy and distances alike.
 
 # %% tags=["table", "hide-input"]
-ours.image_weights()
+imbalance.image_weights()
 
 # %% [markdown]
 # ```{literalinclude} ../../covidlib/training/supervised.py
@@ -79,10 +80,10 @@ ours.image_weights()
 
 # %% tags=["table", "hide-input"]
 weighted = ours.gather(page, "imbalance")
-ours.weighted_table(weighted)
+imbalance.weighted_table(weighted)
 
 # %% tags=["table", "hide-input"]
-ours.weighted_tests(weighted)
+imbalance.weighted_tests(weighted)
 
 # %% [markdown]
 # ## What the released evaluation says

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from covidlib.pages import magsd_evaluation as page
+from covidlib.pages import magsd_imbalance as imbalance
 from covidlib.pages import soft_distance
 from covidlib.pages.results import NOT_YET, Results
 from covidlib.plans import plan
@@ -49,7 +50,7 @@ def runs(topic, known=None, done=None, folder=None):
 
 def test_pages_without_records_say_so(tmp_path):
     weighted, folds = runs("imbalance", folder=tmp_path), runs("image_folds", folder=tmp_path)
-    tests = page.weighted_tests(weighted).frame
+    tests = imbalance.weighted_tests(weighted).frame
     assert list(tests.index) == ["A: MAG-SD, classes weighted", "A: ResNet50, classes weighted"]
     assert set(tests["accuracy"]) == {NOT_YET}
     table = page.protocol_table(folds, {}, {}).frame
@@ -58,7 +59,7 @@ def test_pages_without_records_say_so(tmp_path):
 
 
 def test_weights_of_table_1_give_every_class_the_same_sum():
-    frame = page.image_weights().frame.astype({"weight": float})
+    frame = imbalance.image_weights().frame.astype({"weight": float})
     images = frame["images"].str.replace(",", "").astype(int)
     for letter in "ABC":
         sums = (images[letter] * frame["weight"][letter]).to_numpy()
@@ -121,7 +122,7 @@ def test_weights_are_tested_against_the_same_network():
     def folds(values):
         truth = [0, 1] * 26
         return [
-            record("x", truth, truth, f, metrics=dict.fromkeys(page.TESTED, v))
+            record("x", truth, truth, f, metrics=dict.fromkeys(imbalance.TESTED, v))
             for f, v in enumerate(values)
         ]
 
@@ -130,7 +131,7 @@ def test_weights_are_tested_against_the_same_network():
         "A: MAG-SD, classes weighted": folds([0.9, 0.95]),
         "A: ResNet50": folds([0.5, 0.5]),
     }
-    frame = page.weighted_tests(runs("imbalance", known)).frame
+    frame = imbalance.weighted_tests(runs("imbalance", known)).frame
     assert frame.loc["A: MAG-SD, classes weighted", "accuracy"].startswith("+0.075 [")
     assert frame.loc["A: ResNet50, classes weighted", "accuracy"] == NOT_YET
     assert {"sensitivity", "p, sensitivity", "macro F1", "folds"} <= set(frame.columns)
