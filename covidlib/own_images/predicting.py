@@ -140,17 +140,18 @@ def write_heatmaps(model: Model, table: pd.DataFrame, folder: Path) -> list[Path
     from covidlib import figures
 
     paths = [Path(path) for path in table["path"]]
-    shown, maps = model.heatmaps(paths, table["predicted"].tolist())
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for number, (path, image, heat) in enumerate(zip(paths, shown, maps, strict=True)):
-        chance = table[f"p_{table['predicted'].iloc[number]}"].iloc[number]
+    for path, row in zip(paths, table.to_dict("records"), strict=True):
+        # One at a time, so that a folder of any size fits in memory.
+        (image,), (heat,) = model.heatmaps([path], [row["predicted"]])
+        chance = row[f"p_{row['predicted']}"]
         with figures.style():
             fig, axes = plt.subplots(1, 2, figsize=(7, 4))
             figures.image_grid(axes[0], [image])
             axes[0].set_title("as the network sees it", fontsize="small", weight="normal")
             figures.overlay(axes[1], image, heat)
-            title = f"for {table['predicted'].iloc[number]}, {chance:.2f}"
+            title = f"for {row['predicted']}, {chance:.2f}"
             axes[1].set_title(title, fontsize="small", weight="normal")
             if model.record.phantom:
                 figures.phantom_stamp(fig)

@@ -19,7 +19,7 @@ from covidlib.errors import CovidlibError, DataError, RunError
 from covidlib.evaluation.calibration import at_temperature
 from covidlib.models.attention_resnet import AttentionResNetSettings
 from covidlib.own_images import auditing, choosing, training
-from covidlib.own_images.model import free, open_model
+from covidlib.own_images.model import Model, free, open_model
 from covidlib.own_images.opening import open_own
 from covidlib.own_images.predicting import ask, write_heatmaps
 from covidlib.runs.running import run
@@ -250,8 +250,16 @@ def test_answers_come_with_likeness_and_refusals_with_reasons(trained, images, t
         ask(model, [])
 
 
-def test_heatmaps_are_written_whole_and_names_do_not_collide(trained, images, tmp_path):
+def test_heatmaps_are_written_whole_and_names_do_not_collide(
+    trained, images, tmp_path, monkeypatch
+):
     model = open_model(trained[0])
+    asked, inner = [], Model.heatmaps
+    monkeypatch.setattr(
+        Model,
+        "heatmaps",
+        lambda self, paths, names: asked.append(paths) or inner(self, paths, names),
+    )
     own = open_own(images).dataset.table
     first = own["path"].iloc[0]
     (tmp_path / "other").mkdir()
@@ -260,6 +268,7 @@ def test_heatmaps_are_written_whole_and_names_do_not_collide(trained, images, tm
     answer = ask(model, [first, twin])
     written = write_heatmaps(model, answer.table, tmp_path / "heat")
     assert len({path.name for path in written}) == 2
+    assert asked == [[Path(first)], [twin]], "never a whole folder in memory"
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in written)
     assert len([*(tmp_path / "heat").iterdir()]) == 2
     shown, maps = model.heatmaps([first], [model.classes[0]])
