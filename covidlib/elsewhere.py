@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -38,12 +37,12 @@ from covidlib.runs.provenance import software
 from covidlib.runs.running import load
 from covidlib.runs.spec import RunSpec
 from covidlib.runs.store import Store
+from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights
 from covidlib.training.data import TrainingData, training_data
 from covidlib.training.lungs import seen, with_lungs
 from covidlib.training.supervised import probabilities
 
 FOLDER = Path("manet") / "elsewhere"
-RESULTS = Path(__file__).resolve().parents[1] / "book" / "results"
 _COHEN = ("covid-chestxray-dataset",)
 _CAUSES = {"bacterial": "bacterial pneumonia", "viral": "viral pneumonia"}
 CLASSES = ("bacterial pneumonia", "viral pneumonia", "COVID-19")
@@ -223,10 +222,10 @@ def gain(found: Sequence[Elsewhere], more: str, less: str) -> Effect | None:
 
 
 def main(
-    profile: Annotated[str, typer.Option(help="laptop | paper")],
-    data: Annotated[Path, typer.Option(help="the folder of the data sets")],
-    store: Annotated[Path | None, typer.Option(help="folder of runs, with weights")] = None,
-    results: Annotated[Path, typer.Option(help="folder of recorded results")] = RESULTS,
+    profile: RealProfile,
+    data: RealData,
+    store: Weights = None,
+    results: Results = OWN_RESULTS,
 ) -> None:
     """Ask the ResNet50s of PROFILE that are in the store about the images under DATA."""
     place, root = Store(store), data_root(data)

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -28,6 +27,7 @@ from covidlib.runs.provenance import software
 from covidlib.runs.running import load, shown
 from covidlib.runs.spec import RunSpec
 from covidlib.runs.store import Store
+from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights
 from covidlib.training.data import training_data
 from covidlib.training.method import Inputs, prepare
 
@@ -204,14 +204,11 @@ def read(results: Path) -> list[Heat]:
     return found
 
 
-RESULTS = Path(__file__).resolve().parents[1] / "book" / "results"
-
-
 def main(
-    profile: Annotated[str, typer.Option(help="laptop | paper")],
-    data: Annotated[Path, typer.Option(help="the folder of the data sets")],
-    store: Annotated[Path | None, typer.Option(help="folder of runs, with weights")] = None,
-    results: Annotated[Path, typer.Option(help="folder of recorded results")] = RESULTS,
+    profile: RealProfile,
+    data: RealData,
+    store: Weights = None,
+    results: Results = OWN_RESULTS,
 ) -> None:
     """Score the ResNet50s of PROFILE that are in the store on the images under DATA."""
     place = Store(store)

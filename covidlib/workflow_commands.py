@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from covidlib.own_images.commands import plain_errors, say
+from covidlib.terminal import Runs, plain_errors, say
 
 workflow_app = typer.Typer(
     no_args_is_help=True, help="Segment, clean, mask, classify, explain: manet's two stages."
@@ -16,7 +16,7 @@ workflow_app = typer.Typer(
 def save_workflow(
     key: Annotated[str, typer.Argument(help="of a finished classifier of manet")],
     target: Annotated[Path, typer.Argument(help="the folder to write")],
-    store: Annotated[Path | None, typer.Option(help="folder of runs")] = None,
+    store: Runs = None,
 ) -> None:
     """Take a classifier and the segmentation behind it out of a store, into one folder."""
     from covidlib.errors import RunError

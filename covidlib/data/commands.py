@@ -1,20 +1,16 @@
 """``covidlib data``: what there is, get it, check it, describe it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from covidlib.errors import CovidlibError, DatasetMissing
+from covidlib.errors import DatasetMissing
+from covidlib.terminal import console, plain_errors
 
 data_app = typer.Typer(help="Data sets: list, get, verify, describe.", no_args_is_help=True)
-console = Console()
-errors = Console(stderr=True)
 
 Name = Annotated[str, typer.Argument(help="A data set's name, see `covidlib data list`.")]
 Root = Annotated[
@@ -52,7 +48,7 @@ def get_command(
     from covidlib.data.download import get
     from covidlib.paths import data_root
 
-    with _plain_errors():
+    with plain_errors():
         root = data_root(data)
         if root is None:
             raise DatasetMissing("say where to put it: --data FOLDER, or set COVIDLIB_DATA")
@@ -69,7 +65,7 @@ def verify_command(name: Name, data: Root = None) -> None:
     from covidlib.data.manifests import verify
     from covidlib.data.opening import located
 
-    with _plain_errors():
+    with plain_errors():
         result = verify(name, located(card(name), data))
         for reason, files in (("differs", result.wrong), ("absent", result.absent)):
             for file in files[:20]:
@@ -88,7 +84,7 @@ def describe_command(name: Name, data: Root = None) -> None:
     from covidlib.data.cards import card
     from covidlib.data.compositions import COMPOSITIONS
 
-    with _plain_errors():
+    with plain_errors():
         if name in COMPOSITIONS:
             return _describe_composition(name, data)
         chosen = card(name)
@@ -154,13 +150,3 @@ def _present(card, data: Path | None) -> bool:
     except DatasetMissing:
         return False
     return True
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Show an error of the library as a sentence, not as a traceback."""
-    try:
-        yield
-    except CovidlibError as error:
-        errors.print(f"[red]error[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from error

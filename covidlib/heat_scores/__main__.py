@@ -1,24 +1,20 @@
 """Score the heatmaps of networks in a store and keep the scores beside the recorded runs."""
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from covidlib.heat_scores import SIZE, networks, positive_slices, score_pair, write
 from covidlib.paths import data_root
 from covidlib.runs.running import load
 from covidlib.runs.store import Store
+from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights
 from covidlib.training.data import training_data
-
-RESULTS = Path(__file__).resolve().parents[2] / "book" / "results"
 
 
 def main(
-    profile: Annotated[str, typer.Option(help="laptop | paper")],
-    data: Annotated[Path, typer.Option(help="the folder of the data sets")],
-    store: Annotated[Path | None, typer.Option(help="folder of runs, with weights")] = None,
-    results: Annotated[Path, typer.Option(help="folder of recorded results")] = RESULTS,
+    profile: RealProfile,
+    data: RealData,
+    store: Weights = None,
+    results: Results = OWN_RESULTS,
 ) -> None:
     """Score the maps of msatl Figure 4 for every seed whose two networks are in the store."""
     place, root, kept = Store(store), data_root(data), 0

@@ -1,20 +1,15 @@
 """``covidlib list``, ``audit``, ``train`` and ``predict``: a person's own images."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
 from covidlib.errors import CovidlibError
 from covidlib.files import writable
-
-console = Console()
-errors = Console(stderr=True)
+from covidlib.terminal import console, errors, plain_errors, say
 
 Images = Annotated[Path, typer.Argument(help="a folder per class, or a CSV with path and label")]
 Modality = Annotated[str | None, typer.Option(help="ct or cxr; default: as most images look")]
@@ -176,21 +171,3 @@ def _show_audit(found) -> None:
 
 def _stem(images: Path) -> str:
     return images.expanduser().resolve().stem
-
-
-def say(text: str) -> None:
-    """Print a text as it is."""
-    console.print(escape(text), highlight=False, soft_wrap=True)
-
-
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """Show an error of the library or of a disk as a sentence, and an interruption as one."""
-    try:
-        yield
-    except (CovidlibError, OSError) as error:
-        errors.print(f"[red]error[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt:
-        say("interrupted; the same command goes on from here")
-        raise typer.Exit(130) from None

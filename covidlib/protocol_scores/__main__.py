@@ -1,6 +1,5 @@
 """Score runs in a store as magsd's released code does, and keep the scores beside the runs."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,16 +8,15 @@ from covidlib.paths import data_root
 from covidlib.plans import plan
 from covidlib.protocol_scores import PLAN, REPEATS, place, score_run, write
 from covidlib.runs.store import Store
+from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights
 from covidlib.training.data import training_data
-
-RESULTS = Path(__file__).resolve().parents[2] / "book" / "results"
 
 
 def main(
-    profile: Annotated[str, typer.Option(help="laptop | paper")],
-    data: Annotated[Path, typer.Option(help="the folder of the data sets")],
-    store: Annotated[Path | None, typer.Option(help="folder of runs, with weights")] = None,
-    results: Annotated[Path, typer.Option(help="folder of recorded results")] = RESULTS,
+    profile: RealProfile,
+    data: RealData,
+    store: Weights = None,
+    results: Results = OWN_RESULTS,
     name: Annotated[str, typer.Option("--plan", help="whose runs are scored")] = PLAN,
     repeats: Annotated[int, typer.Option(help="tests per run")] = REPEATS,
 ) -> None:

@@ -1,22 +1,18 @@
 """Score the stages in a store and keep the scores beside the recorded runs."""
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from covidlib.paths import data_root
 from covidlib.runs.store import Store
 from covidlib.stage_scores import score_plan, target_of, write
-
-RESULTS = Path(__file__).resolve().parents[2] / "book" / "results"
+from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights
 
 
 def main(
-    profile: Annotated[str, typer.Option(help="laptop | paper")],
-    data: Annotated[Path, typer.Option(help="the folder of the data sets")],
-    store: Annotated[Path | None, typer.Option(help="folder of runs, with weights")] = None,
-    results: Annotated[Path, typer.Option(help="folder of recorded results")] = RESULTS,
+    profile: RealProfile,
+    data: RealData,
+    store: Weights = None,
+    results: Results = OWN_RESULTS,
 ) -> None:
     """Score every source stage of msatl Table 6 whose weights are in the store."""
     target = target_of(profile, phantoms=False)

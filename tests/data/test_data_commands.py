@@ -3,7 +3,7 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
-from covidlib.data import commands
+from covidlib import terminal
 from covidlib.data.cards import CARDS
 from covidlib.data.commands import data_app
 
@@ -12,13 +12,13 @@ run = CliRunner().invoke
 
 @pytest.fixture(autouse=True)
 def wide(monkeypatch):
-    monkeypatch.setattr(commands.console, "_width", 200)
+    monkeypatch.setattr(terminal.console, "_width", 200)
     monkeypatch.delenv("COVIDLIB_DATA", raising=False)
 
 
 @pytest.mark.parametrize("width", [80, 200])
 def test_list_names_every_card_in_full(tmp_path, monkeypatch, width):
-    monkeypatch.setattr(commands.console, "_width", width)
+    monkeypatch.setattr(terminal.console, "_width", width)
     (tmp_path / "covid-ct").mkdir()
     result = run(data_app, ["list", "--data", str(tmp_path)])
     assert result.exit_code == 0
