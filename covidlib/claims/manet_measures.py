@@ -8,6 +8,7 @@ import torch
 
 from covidlib import elsewhere, mask_findings, overheads
 from covidlib.claims.claim import Counted
+from covidlib.claims.experiments import NOT_RECORDED
 from covidlib.errors import DataError
 from covidlib.evaluation.contrasts import Effect, over_draws, over_runs, weakest
 from covidlib.evaluation.predictions import scored
@@ -15,11 +16,10 @@ from covidlib.evaluation.resampling import draw, f1_by_class
 from covidlib.models.cost import SIZE, Cost, cost, cost_of
 from covidlib.models.cxr_classifiers import BACKBONES, CxrClassifierSettings
 from covidlib.models.res_unet import ResUNetSettings
-from covidlib.plans import plan
 from covidlib.plans.manet import label
 from covidlib.published import paper_value, published
 from covidlib.runs.record import Record
-from covidlib.runs.recorded import PROFILES, rows
+from covidlib.runs.recorded import recorded
 
 RESNETS = ("resnet34", "resnet50")
 TRIVIAL = 0.01  # of a network's operations; ours
@@ -115,11 +115,8 @@ def slight(results: Path) -> Counted | str:
 
 def by_size(results: Path) -> Effect | str:
     """Return by how much the F1 of the classes with most images exceeds that of the others."""
-    for profile in PROFILES:
-        known = rows(plan("manet/classification", profile, phantoms=False), results)
-        if records := known.get(label("resnet50", "mask")):
-            return larger_classes(records)
-    return "its runs are not recorded yet"
+    records = recorded("manet/classification", results)[label("resnet50", "mask")]
+    return larger_classes(records) if records else NOT_RECORDED
 
 
 def dealt_anew(results: Path) -> Effect | str:
