@@ -72,6 +72,7 @@ reference: $(INSTALLED) ## make every run of a paper and record it: PAPER=msatl|
 SCORES_msatl := stage_scores heat_scores
 SCORES_magsd := protocol_scores
 SCORES_manet := lung_heat elsewhere
+SCORES_across := benchmark
 scores: $(INSTALLED) ## keep what needs the weights of recorded runs: LEEP, heatmaps, other images
 	@for part in $(SCORES_$(PAPER)); do \
 	  "$(IN)python" -m covidlib.$$part --profile "$(PROFILE)" --data "$(DATA)" || exit 1; done

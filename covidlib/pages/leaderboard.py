@@ -80,7 +80,8 @@ def shown(frame: pd.DataFrame, where: str, by: str = "AUC elsewhere") -> PlainTa
     """
     columns = [by, *(name for name in SORTS if name != by)]
     if frame.empty:
-        text = pd.DataFrame(NOT_YET, index=["all networks"], columns=columns)
+        missing = NOT_YET if where == "recorded" else "not trained"
+        text = pd.DataFrame(missing, index=["all networks"], columns=columns)
         return PlainTable(text, f"{where.capitalize()}.")
     frame = ranked(frame, by)
     names = [f"{FOREST}: {v}" if n == FOREST else name_of(n, v) for n, v in frame.index]
