@@ -171,7 +171,7 @@ def _of_leaks(findings: Findings) -> list[Remark]:
         remarks.append(
             Remark(
                 "beware",
-                f"{len(findings.sources)} sources have images in more than one set: the test says "
+                f"Sources with images in more than one set: {len(findings.sources)}. The test says "
                 "nothing about a source that was not trained on.",
             )
         )
@@ -180,7 +180,7 @@ def _of_leaks(findings: Findings) -> list[Remark]:
         remarks.append(
             Remark(
                 "beware",
-                f"{across} pairs of images that look the same are in different sets. "
+                f"Pairs of images that look the same and are in different sets: {across}. "
                 "Give both one patient in a CSV, or keep one of them.",
             )
         )
@@ -188,8 +188,8 @@ def _of_leaks(findings: Findings) -> list[Remark]:
         remarks.append(
             Remark(
                 "beware",
-                f"{opposite} pairs of images that look the same have different labels: "
-                "where they are one picture, one label is wrong.",
+                f"Pairs of images that look the same and have different labels: {opposite}. "
+                "Where they are one picture, one label is wrong.",
             )
         )
     if not len(pairs):

@@ -1,6 +1,7 @@
 """What the page on a person's own images draws and says."""
 
 import json
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -75,13 +76,28 @@ def _list(images: Path, folder: Path) -> None:
 
 def first_lines(images: Path, count: int = 4) -> PlainTable:
     """Show the first lines of a CSV."""
-    frame = pd.read_csv(images, dtype="string").head(count)
-    return PlainTable(frame.set_index("path"), "The first lines; an empty cell is unknown.")
+    frame = pd.read_csv(images, dtype="string")
+    place = outside(frame["path"])
+    frame["path"] = frame["path"].str.removeprefix(place)
+    return PlainTable(frame.head(count).set_index("path"), "The first lines; empty: unknown.")
+
+
+def outside(paths: pd.Series) -> str:
+    """Return where the folder of all images lies, which says nothing to a reader.
+
+    >>> outside(pd.Series(["/home/me/xrays/ill/1.png", "/home/me/xrays/well/2.png"]))
+    '/home/me/'
+    >>> outside(pd.Series(["xrays/ill/1.png", "xrays/well/2.png"]))
+    ''
+    """
+    shared = Path(os.path.commonpath(paths.tolist()))
+    return f"{shared.parent}/" if shared.is_absolute() else ""
 
 
 def remarks(found: Audit) -> PlainTable:
     """Show what the audit says, the gravest first."""
-    rows = [(remark.kind, remark.text) for remark in found.remarks]
+    place = outside(found.inspection.own.dataset.table["sample"])
+    rows = [(r.kind, r.text.replace(place, "") if place else r.text) for r in found.remarks]
     return PlainTable(pd.DataFrame(rows, columns=["", "the audit says"]).set_index(""))
 
 
