@@ -26,6 +26,7 @@ seed = 0
 import matplotlib.pyplot as plt
 
 from covidlib import book, figures
+from covidlib.pages import leep_in_print
 from covidlib.pages import transferability as parts
 
 page = book.start(profile, data, seed)
@@ -90,12 +91,12 @@ with figures.style():
 # The table counts the printed values that are possible on each set of COVID19-CT, with half a unit of the last digit granted.
 
 # %% tags=["table"]
-parts.split_table()
+leep_in_print.split_table()
 
 # %% mystnb={"figure": {"name": "fig-msatl-leep-printed", "caption": "The 18 printed scores by stage (the paper's Figure 3 from its Table 6), with the bound for all 746 images in nats and in bits."}} tags=["hide-input"]
 with figures.style():
     fig, ax = plt.subplots(figsize=(7.2, 5.2))
-    parts.draw_printed(ax)
+    leep_in_print.draw_printed(ax)
 
 # %% [markdown]
 # Two readings remain: bits, or a table $\hat P(y \mid z)$ from images other than the scored ones, which the text does not mention.
@@ -106,7 +107,7 @@ with figures.style():
 # What section 6.7 says about the order of the scores does hold for the numbers as printed, whatever their unit:
 
 # %% tags=["table"]
-parts.claims_table()
+leep_in_print.claims_table()
 
 # %% [markdown]
 # ## A source that knows nothing

@@ -6,41 +6,42 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
+from covidlib.pages import leep_in_print
 from covidlib.pages import transferability as parts
 
 
 def test_the_printed_table_has_every_network_and_stage():
-    table = parts.printed()
+    table = leep_in_print.printed()
     assert table.shape == (6, 3)
     assert table.loc["R-101 baseline", "STL-N"] == -0.909  # printed "0.-909"
     assert table.loc["R-50 5 ATTNs", "STL-N, STL-M"] == -0.875
 
 
 def test_the_splits_add_up_to_the_published_data_set():
-    found = parts.splits()
+    found = leep_in_print.splits()
     np.testing.assert_array_equal(found["all images"], [349, 397])
     np.testing.assert_array_equal(found["test"], [98, 105])
 
 
 def test_no_printed_value_is_possible_in_nats_and_all_are_in_bits():
-    table = parts.split_table()
+    table = leep_in_print.split_table()
     assert set(table["possible, nats"]) == {"0 of 18"}
     assert set(table["possible, bits"]) == {"18 of 18"}
     assert set(table["possible, base 10"]) == {"0 of 18"}
     share = 349 / 746
     bits = share * math.log2(share) + (1 - share) * math.log2(1 - share)
     assert table.loc["all images", "−H(Y), bits"] == f"{bits:.3f}"
-    assert parts.prior() == pytest.approx(-bits)
+    assert leep_in_print.prior() == pytest.approx(-bits)
 
 
 def test_the_accuracy_behind_a_gain_solves_its_equation():
     for accuracy in (0.6, 0.75, 0.99):
         gain = 1 + accuracy * math.log2(accuracy) + (1 - accuracy) * math.log2(1 - accuracy)
-        assert parts.accuracy_for(gain) == pytest.approx(accuracy)
+        assert leep_in_print.accuracy_for(gain) == pytest.approx(accuracy)
 
 
 def test_the_claims_of_the_text_hold_in_print():
-    found = parts.claims_table().frame["holds in print, beyond rounding"]
+    found = leep_in_print.claims_table().frame["holds in print, beyond rounding"]
     assert found["msatl-Q15"] == "12 of 12"
     assert found["msatl-Q14"] == "8 of 8"
 
@@ -84,6 +85,6 @@ def test_every_score_has_its_facts():
 def test_figures_draw_what_they_are_given():
     figure, axes = plt.subplots(1, 5)
     parts.draw_cases(axes[:3], parts.random_cases(5, seed=0))
-    assert len(parts.draw_printed(axes[3]).lines) == 8
+    assert len(leep_in_print.draw_printed(axes[3]).lines) == 8
     assert len(parts.draw_toy(axes[4], 0.75).lines) == 4
     plt.close(figure)
