@@ -29,8 +29,7 @@ class Sizes:
         size: side of the images, pixels; a network that needs more gets what it needs.
         epochs: by data set.
         batch: images per step.
-        lr: learning rate. The paper's 0.001 goes with its 100 epochs and its pre-trained backbone;
-            from random weights and in few steps nothing moves at that rate (ours).
+        lr: learning rate; the paper's. A few steps of drawn images need a larger one (ours).
         folds: how many of the five are trained.
         natural: epochs of the stage on photographs before the transfer models.
         limit: images per class and split, None for all.
@@ -48,7 +47,7 @@ class Sizes:
 PAPER = MAGSDSettings()
 SIZES = {
     "smoke": Sizes(48, {"A": 1, "B": 1, "C": 1}, batch=8, lr=0.01, folds=1, natural=1, limit=8),
-    "laptop": Sizes(64, {"A": 30, "B": 6, "C": 6}, batch=16, lr=0.01, folds=FOLDS, natural=2),
+    "laptop": Sizes(64, {"A": 30, "B": 6, "C": 6}, batch=16, lr=PAPER.lr, folds=FOLDS, natural=2),
     "paper": Sizes(
         PAPER.size,
         dict.fromkeys(SETS, PAPER.epochs),
