@@ -52,7 +52,7 @@ class Contrast:
 
     @property
     def printed(self) -> float | None:
-        """The same mean in the paper's own numbers; None where a cell is not printed."""
+        """The same mean and margin in the paper's own numbers; None where a cell is not printed."""
         return printed_mean(self.units, self._printed, self.margin)
 
     def _printed(self, cell: Cell) -> float | None:

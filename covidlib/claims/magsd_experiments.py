@@ -137,7 +137,7 @@ class FoldContrast:
 
     @property
     def printed(self) -> float | None:
-        """The same mean in the paper's own numbers; None where a cell is not printed."""
+        """The same mean and margin in the paper's own numbers; None where a cell is not printed."""
 
         def value(cell: Cell) -> float | None:
             found = printed_value(self.plan, self.metric, cell)
