@@ -1,16 +1,18 @@
 """Lay out what the builder reads, and build it with warnings as errors."""
 
+import json
 import re
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import nbformat
 import yaml
 
-from covidlib.book import Parameters
+from covidlib.book import PHANTOMS, Parameters
 from covidlib.publish.digests import digest_environment, digest_files, digest_text, files_below
 from covidlib.publish.places import Places, PublishError
 
@@ -86,13 +88,15 @@ def _stage_page(places: Places, parameters: Parameters, page: str) -> None:
 def cleaned(executed: Path) -> str:
     """Return an executed notebook without what belongs to this machine alone.
 
-    papermill leaves its times and absolute paths, and a cell that repeats the parameters; the
-    page's banner says which parameters were used. Pictures get the alternative text that their
-    figures gave of themselves, unless the script has a better one.
+    papermill leaves its times and absolute paths, and a cell that repeats the parameters; their
+    values go into the page's own cell, the data root without its path. Pictures get the
+    alternative text that their figures gave of themselves, unless the script has a better one.
     """
     notebook = nbformat.read(executed, as_version=4)
-    notebook.metadata.pop("papermill", None)
+    used = notebook.metadata.pop("papermill", {}).get("parameters", {})
     for cell in notebook.cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            cell.source = _with_values(cell.source, used)
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
         _give_words(cell)
@@ -103,6 +107,18 @@ def cleaned(executed: Path) -> str:
         if "injected-parameters" not in own
     ]
     return nbformat.writes(notebook) + "\n"
+
+
+def _with_values(source: str, used: Mapping[str, object]) -> str:
+    """Write the values that a page was made with over the defaults of its parameters.
+
+    >>> _with_values('data = "phantoms"  # or a folder', {"data": "/home/me/images"})
+    'data = "FOLDER"  # or a folder'
+    """
+    for name, value in used.items():
+        shown = "FOLDER" if name == "data" and value != PHANTOMS else value
+        source = re.sub(rf"(?m)^{name} = \S+", f"{name} = {json.dumps(shown)}", source)
+    return source
 
 
 def _give_words(cell: nbformat.NotebookNode) -> None:

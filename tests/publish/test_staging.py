@@ -114,3 +114,14 @@ def test_the_build_leaves_the_sources_alone(built):
         ".ipynb",
     }
     assert execute(built, Parameters())[0].reused
+
+
+def test_the_parameters_cell_shows_what_the_page_was_made_with(tmp_path):
+    own = nbformat.v4.new_code_cell('profile = "smoke"  # sizes\ndata = "phantoms"  # or\nseed = 0')
+    own.metadata["tags"] = ["parameters"]
+    book = nbformat.v4.new_notebook(cells=[own])
+    used = {"profile": "laptop", "data": "/home/me/images", "seed": 3}
+    book.metadata["papermill"] = {"parameters": used}
+    nbformat.write(book, tmp_path / "page.ipynb")
+    (cell,) = nbformat.reads(cleaned(tmp_path / "page.ipynb"), as_version=4).cells
+    assert cell.source == 'profile = "laptop"  # sizes\ndata = "FOLDER"  # or\nseed = 3'
