@@ -161,9 +161,12 @@ def write(found: Elsewhere, results: Path) -> Path | None:
     """
     table = json.loads(found.predictions.round(4).to_json(orient="split", index=False))
     body = {"network": found.network, "key": found.key, "predictions": table}
-    return keep(
-        body | {"provenance": dict(found.provenance)}, results / FOLDER / f"{found.key}.json"
-    )
+    return keep(body | {"provenance": dict(found.provenance)}, place(found.key, results))
+
+
+def place(key: str, results: Path) -> Path:
+    """Return the file that keeps the predictions of a run."""
+    return results / FOLDER / f"{key}.json"
 
 
 def read(results: Path) -> list[Elsewhere]:
@@ -228,12 +231,12 @@ def main(
     results: Results = OWN_RESULTS,
 ) -> None:
     """Ask the ResNet50s of PROFILE that are in the store about the images under DATA."""
-    place, root = Store(store), data_root(data)
+    runs, root = Store(store), data_root(data)
     specs = plan(PLAN, profile, phantoms=False).specs
     dataset = images(specs[0], root)
     for spec in specs:
-        if place.get(spec) is not None:
-            write(measure(spec, place, profile, root, dataset), results)
+        if runs.get(spec) is not None and not place(spec.key, results).exists():
+            write(measure(spec, runs, profile, root, dataset), results)
 
 
 if __name__ == "__main__":

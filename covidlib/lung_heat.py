@@ -192,7 +192,12 @@ def write(found: Heat, results: Path) -> Path | None:
     body = {"network": found.network, "key": found.key, "scores": scores}
     body |= {"randomised": {step: round(value, 4) for step, value in found.randomised.items()}}
     body |= {"provenance": dict(found.provenance)}
-    return keep(body, results / FOLDER / f"{found.key}.json")
+    return keep(body, place(found.key, results))
+
+
+def place(key: str, results: Path) -> Path:
+    """Return the file that keeps the scores of a run."""
+    return results / FOLDER / f"{key}.json"
 
 
 def read(results: Path) -> list[Heat]:
@@ -211,10 +216,10 @@ def main(
     results: Results = OWN_RESULTS,
 ) -> None:
     """Score the ResNet50s of PROFILE that are in the store on the images under DATA."""
-    place = Store(store)
+    runs = Store(store)
     for spec in specs(profile, phantoms=False):
-        if place.get(spec) is not None:
-            write(measure(spec, place, profile, data_root(data)), results)
+        if runs.get(spec) is not None and not place(spec.key, results).exists():
+            write(measure(spec, runs, profile, data_root(data)), results)
 
 
 if __name__ == "__main__":
