@@ -17,7 +17,7 @@ def cosine(rate: float, epoch: int, epochs: int) -> float:
 class ProtocolSettings(SupervisedSettings):
     """Cross-entropy and AdamW, the same for every network.
 
-    The papers' own SGD and rates belong to ResNets; a ConvNeXt hardly moves under them. The steps
+    The papers' own SGD and rates belong to ResNets, AdamW to ConvNeXt's recipe. The steps
     of AdamW do not depend on the scale of a network's gradients, so that one rate serves all.
     ``momentum`` is its first coefficient.
     """

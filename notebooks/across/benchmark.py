@@ -42,7 +42,7 @@ sides = parts.results(page)
 # R-50 without attention is also what magsd and manet call ResNet50: under one protocol they are one network, and it is trained once.
 #
 # All start from random weights and see COVID-19 against everything else, with the same augmentation, about the same number of images whatever the size of the set, and AdamW {cite}`loshchilov2019decoupled` with one rate for all.
-# That optimiser is no paper's: under the papers' SGD a ConvNeXt hardly moves, and the comparison would be one of optimisers.
+# That optimiser is no paper's: the papers' SGD and rates were chosen for ResNets, a ConvNeXt is commonly trained with AdamW {cite}`liu2022convnet`, and all are to have the same.
 # MAG-SD keeps its views and its loss, and mask attention its masks, because these are the methods.
 #
 # ```{literalinclude} ../../covidlib/settings/protocol.py

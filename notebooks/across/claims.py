@@ -30,7 +30,7 @@ page = book.start(profile, data, seed)
 # ## How a verdict is found
 #
 # An experiment reads recorded runs on real images, whatever this page was made from.
-# It gives an effect with its interval, drawing patients, runs and networks anew; where the runs are folds of a cross-validation (magsd), fold is compared with fold, by the $t$ test corrected for overlapping training sets (Nadeau and Bengio 2003). It also gives a p value, corrected by Holm over the claims of the paper that can be tested; and the effect that it would find in four of five cases.
+# It gives an effect with its interval, drawing patients, runs and networks anew; where the runs are folds of a cross-validation (magsd), fold is compared with fold, by the $t$ test corrected for overlapping training sets (Nadeau and Bengio 2003). It also gives a p value, corrected by Holm over the claims of the paper that can be tested; and the effect that it would find in four of five cases. Intervals that draw two or three networks or runs anew are too narrow: few draws cannot show how much further ones would differ.
 # What counting decides, such as parameters, needs no run and has no p value.
 #
 # ```{literalinclude} ../../covidlib/claims/claim.py
