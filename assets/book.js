@@ -6,20 +6,6 @@ document.addEventListener("DOMContentLoaded", () => {
 
 // What the generators of tables, widgets and references leave out for readers who listen.
 document.addEventListener("DOMContentLoaded", () => {
-  for (const cell of document.querySelectorAll("article th")) {
-    if (cell.textContent.trim() === "") {
-      const name = document.createElement("span");
-      name.className = "visually-hidden";
-      name.textContent = cell.closest("thead") ? "name" : "continued";
-      cell.append(name);
-    }
-  }
-  const times = {};
-  for (const region of document.querySelectorAll('[role="region"][aria-label]')) {
-    const label = region.getAttribute("aria-label");
-    times[label] = (times[label] || 0) + 1;
-    if (times[label] > 1) region.setAttribute("aria-label", `${label} ${times[label]}`);
-  }
   for (const entry of document.querySelectorAll(".citation-list > .citation")) {
     entry.setAttribute("role", "listitem");
   }
@@ -29,8 +15,8 @@ document.addEventListener("DOMContentLoaded", () => {
     side.setAttribute("aria-label", "Side bar");
   }
   reachScrolling();
-  nameSliders();
-  new MutationObserver(nameSliders).observe(document.body, { childList: true, subtree: true });
+  nameParts();
+  new MutationObserver(nameParts).observe(document.body, { childList: true, subtree: true });
   new ResizeObserver(reachScrolling).observe(document.body);
 });
 
@@ -43,6 +29,34 @@ function reachScrolling() {
     if (scrolls && box.scrollWidth > box.clientWidth && !box.hasAttribute("tabindex")) {
       box.setAttribute("tabindex", "0");
     }
+  }
+}
+
+// Widgets bring their tables and sliders when they are drawn; what has its name keeps it.
+function nameParts() {
+  nameHeaders();
+  numberRegions();
+  nameSliders();
+}
+
+function nameHeaders() {
+  for (const cell of document.querySelectorAll("article th")) {
+    if (cell.textContent.trim() === "") {
+      const name = document.createElement("span");
+      name.className = "visually-hidden";
+      name.textContent = cell.closest("thead") ? "name" : "continued";
+      cell.append(name);
+    }
+  }
+}
+
+const regions = {}; // how many have a label already
+function numberRegions() {
+  for (const region of document.querySelectorAll('[role="region"][aria-label]:not([data-counted])')) {
+    const label = region.getAttribute("aria-label");
+    region.dataset.counted = "";
+    regions[label] = (regions[label] || 0) + 1;
+    if (regions[label] > 1) region.setAttribute("aria-label", `${label} ${regions[label]}`);
   }
 }
 

@@ -28,7 +28,8 @@ STYLE = """
   min-width: 100%; margin: 0; border-collapse: separate; border-spacing: 0; font-size: 0.8rem;
   font-variant-numeric: tabular-nums; }
 .paper-table table.dataframe caption { caption-side: bottom; text-align: left; font-size: 0.8rem;
-  position: sticky; left: 0; max-width: min(40rem, 84vw); padding-top: 0.4rem; }
+  position: sticky; left: 0; max-width: min(40rem, 84vw); padding-top: 0.4rem;
+  background: var(--pst-color-background, #fff); }
 .paper-table table.dataframe :is(th, td) { text-align: left; vertical-align: top;
   white-space: nowrap; padding: 0.35rem 0.45rem; max-width: none; line-height: 1.3;
   border: 0; border-bottom: 1px solid var(--pst-color-border, #ccc);
