@@ -11,7 +11,7 @@ the host wait for its device: by CUDA on a GPU, elsewhere by what those operatio
 """
 
 # turns first: it lets torchvision import beside a CPU torch.
-from turns import chosen_device, described, measure, own_clock
+from turns import chosen_device, described, measure
 
 # isort: split
 import statistics
@@ -28,6 +28,7 @@ from rich.table import Table
 from torch import Tensor, nn
 from torchvision import models
 
+from covidlib.clock import own_clock
 from covidlib.models.ma_net import MANetSettings
 from covidlib.settings import MAGSDSettings
 from covidlib.training.attention_augmentation import draw_views, make_views

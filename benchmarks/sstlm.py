@@ -12,7 +12,7 @@ Memory of attention is what one layer of res3 keeps for its backward pass.
 """
 
 # turns first: it lets torchvision import beside a CPU torch.
-from turns import Contestant, chosen_device, described, in_the_loop, measure, own_clock
+from turns import Contestant, chosen_device, described, in_the_loop, measure
 
 # isort: split
 from typing import Annotated
@@ -24,6 +24,7 @@ from rich.table import Table
 from throughput import CEILING, random_data, show
 from torch import Tensor
 
+from covidlib.clock import own_clock
 from covidlib.data.batches import Batch
 from covidlib.models.attention import SelfAttention
 from covidlib.models.attention_resnet import CHANNELS, AttentionResNetSettings

@@ -7,17 +7,17 @@ import covidlib
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
 
+from covidlib.clock import Clock, wait
 from covidlib.training.fit import Resources, make_trainer
 from covidlib.training.method import Method
 
 Contestant = Iterator[object]  # one step at each next(), for ever
-Clock = Callable[[], float]
 
 
 def chosen_device(name: str) -> torch.device:
@@ -30,20 +30,6 @@ def described(device: torch.device) -> str:
     """Say where a table was measured."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     return f"{name}, {torch.get_num_threads()} threads, covidlib {covidlib.__version__}"
-
-
-def own_clock(device: torch.device) -> Clock:
-    """Return a clock that other programs do not disturb, for contestants of one process.
-
-    On a CPU it counts what this process got, of all its threads together.
-    """
-    return time.perf_counter if device.type == "cuda" else time.process_time
-
-
-def wait(device: torch.device) -> None:
-    """Let everything that was queued on a GPU finish."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def measure(

@@ -1,7 +1,6 @@
 """How much longer a training step takes with attention (manet Table 3, "time increase")."""
 
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from covidlib.clock import own_clock, wait
 from covidlib.errors import DataError
 from covidlib.models.cxr_classifiers import ATTENTIONS, PAPER_MODELS, CxrClassifierSettings
 from covidlib.training.precision import autocast
@@ -88,8 +88,7 @@ def training_step(
     images = torch.randn(batch, 1, size, size, device=device)
     masks = torch.ones(batch, size, size, dtype=torch.bool, device=device)
     labels = torch.arange(batch, device=device) % 5
-    # On a CPU, the time that this process got: others on the machine must not count.
-    clock = time.perf_counter if device.type == "cuda" else time.process_time
+    clock = own_clock(device)
 
     def step() -> float:
         start = clock()
@@ -98,8 +97,7 @@ def training_step(
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        wait(device)
         return clock() - start
 
     return step

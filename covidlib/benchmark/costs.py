@@ -1,11 +1,11 @@
 """What one image costs: parameters, multiply-adds, milliseconds."""
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from covidlib.clock import own_clock, wait
 from covidlib.models.cost import cost
 from covidlib.settings import NetworkSettings
 from covidlib.training.method import Inputs
@@ -55,9 +55,7 @@ def times_of(settings: NetworkSettings, size: int, rounds: int) -> dict[int, np.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = settings.build(2).to(device, memory_format=torch.channels_last).eval()
-    # On a CPU, the time that this process got: others on the machine must not count.
-    clock = time.perf_counter if device.type == "cuda" else time.process_time
-    found = {}
+    clock, found = own_clock(device), {}
     for batch in BATCHES:
         images = torch.randn(batch, 3, size, size, device=device)
         lungs = torch.ones(batch, 1, size, size, dtype=torch.bool, device=device)
@@ -66,8 +64,7 @@ def times_of(settings: NetworkSettings, size: int, rounds: int) -> dict[int, np.
             start = clock()
             with autocast(device, "bf16-mixed"):
                 logits(network, Inputs(images, lungs))
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
+            wait(device)
             taken.append(1000 * (clock() - start) / batch)
         found[batch] = np.array(taken[WARM:])
     return found
