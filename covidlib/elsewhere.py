@@ -33,7 +33,7 @@ from covidlib.kept_scores import keep, kept
 from covidlib.lung_heat import PLAN
 from covidlib.paths import data_root
 from covidlib.plans import plan
-from covidlib.runs.provenance import software
+from covidlib.runs.provenance import of_images
 from covidlib.runs.running import load
 from covidlib.runs.spec import RunSpec
 from covidlib.runs.store import Store
@@ -143,13 +143,11 @@ def measure(
     values = probabilities(network, spec.training, rows, data.on(torch.device("cpu")))
     table = data.table[["sample", "patient", "label"]].reset_index(drop=True)
     columns = [PREFIX + name for name in own.classes]
-    facts = {name: software()[name] for name in ("commit", "dirty")}
-    facts |= {"fingerprint": data.dataset.fingerprint, "phantom": data.dataset.phantom}
     return Elsewhere(
         spec.network.slug,
         spec.key,
         pd.concat([table, pd.DataFrame(values.numpy(), columns=columns)], axis=1),
-        facts | {"profile": profile},
+        of_images(data.dataset, profile),
     )
 
 

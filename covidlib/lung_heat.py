@@ -23,7 +23,7 @@ from covidlib.explain import area, grad_cam, mass_inside, randomised, stretch
 from covidlib.kept_scores import keep, kept
 from covidlib.paths import data_root
 from covidlib.plans import plan
-from covidlib.runs.provenance import software
+from covidlib.runs.provenance import of_images
 from covidlib.runs.running import load, shown
 from covidlib.runs.spec import RunSpec
 from covidlib.runs.store import Store
@@ -171,14 +171,12 @@ def measure(
     few = images.take(torch.linspace(0, len(images.table) - 1, check).round().long().unique())
     calls = (few.inputs.lungs,) if getattr(network, "needs_lungs", False) else ()
     falls = randomised(network, lambda net: maps_of(net, few), few.inputs.images, *calls)
-    facts = {name: software()[name] for name in ("commit", "dirty")}
-    facts |= {"fingerprint": images.fingerprint, "phantom": images.phantom, "profile": profile}
     return Heat(
         spec.network.slug,
         spec.key,
         scored(maps_of(network, images), images),
         falls.mean(axis=1).to_dict(),
-        facts | {"size": SIZE[profile]},
+        of_images(images, profile) | {"size": SIZE[profile]},
     )
 
 

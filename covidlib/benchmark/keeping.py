@@ -11,7 +11,7 @@ from covidlib.data.floors import floor_runs
 from covidlib.data.same_pictures import NO_PAIRS, recall_pairs
 from covidlib.kept_scores import keep, kept
 from covidlib.plans.across import images
-from covidlib.runs.provenance import software
+from covidlib.runs.provenance import of_images
 from covidlib.training.data import training_data
 
 FOLDER = Path("across") / "benchmark"
@@ -55,14 +55,12 @@ def measure(
     pairs = NO_PAIRS if phantoms else recall_pairs(data.table)
     dataset = replace(data.dataset, table=data.table)
     found = floor_runs(dataset, [seed])
-    facts = {name: software()[name] for name in ("commit", "dirty")}
-    facts |= {"fingerprint": data.dataset.fingerprint, "phantom": phantoms, "profile": profile}
     return Kept(
         learnt,
         {name: int(value) for name, value in counts({learnt: data.table}).loc[learnt].items()},
         overlap(data.dataset, data.table, pairs),
         {name: found[name][0] for name in FLOORS},
-        facts,
+        of_images(data.dataset, profile),
     )
 
 

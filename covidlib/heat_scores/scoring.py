@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from covidlib.explain import area, attention_map, blob, grad_cam, mass_inside, randomised
 from covidlib.heat_scores.slices import Slices
 from covidlib.plans import plan
-from covidlib.runs.provenance import software
+from covidlib.runs.provenance import of_images
 from covidlib.runs.spec import RunSpec
 
 PLAN = "msatl/overall"
@@ -99,8 +99,7 @@ def score_maps(
     if check and kind != BLOB:
         few = slices[:check]
         falls = randomised(network, lambda net: maps_of(kind, net, few), few.inputs, seed=seed)
-    facts = {name: software()[name] for name in ("commit", "dirty", "versions")}
-    facts |= {"fingerprint": slices.fingerprint, "phantom": slices.phantom, "profile": profile}
+    facts = of_images(slices, profile, versions=True)
     return HeatScores(
         kind=kind,
         key=key,

@@ -13,7 +13,7 @@ from covidlib.data.batches import Batch, epoch_order
 from covidlib.evaluation import confusion
 from covidlib.evaluation.metrics import score
 from covidlib.runs.folds import fold_of
-from covidlib.runs.provenance import software
+from covidlib.runs.provenance import of_images
 from covidlib.runs.record import Record
 from covidlib.runs.running import load
 from covidlib.runs.spec import RunSpec
@@ -152,13 +152,7 @@ def score_run(
         draws=draws,
         hits=hits,
         repeats=tuple(metrics),
-        provenance={
-            **{name: software()[name] for name in ("commit", "dirty", "versions")},
-            "data": data.dataset.name,
-            "fingerprint": data.dataset.fingerprint,
-            "phantom": data.dataset.phantom,
-            "profile": profile,
-        },
+        provenance=of_images(data.dataset, profile, versions=True) | {"data": data.dataset.name},
     )
 
 

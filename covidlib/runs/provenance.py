@@ -6,7 +6,7 @@ import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import torch
@@ -30,6 +30,32 @@ def hardware(device: "torch.device") -> dict:
 
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     return {"device": device.type, "hardware": name, "threads": torch.get_num_threads()}
+
+
+class Seen(Protocol):
+    """Images that were measured."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of their data set."""
+
+    @property
+    def phantom(self) -> bool:
+        """Whether they were drawn."""
+
+
+def of_images(images: Seen, profile: str, *, versions: bool = False) -> dict:
+    """Return commit, images and profile of a measurement.
+
+    Args:
+        images: that were measured.
+        profile: of the networks that were asked.
+        versions: whether those of the packages are told too; the networks' own records have them.
+    """
+    names = ("commit", "dirty", "versions") if versions else ("commit", "dirty")
+    facts = {name: software()[name] for name in names}
+    seen = {"fingerprint": images.fingerprint, "phantom": images.phantom}
+    return facts | seen | {"profile": profile}
 
 
 def _versions() -> dict[str, str]:

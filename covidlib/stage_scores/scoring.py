@@ -11,7 +11,7 @@ from torch import nn
 
 from covidlib.evaluation import Interval
 from covidlib.plans import plan
-from covidlib.runs.provenance import software
+from covidlib.runs.provenance import of_images
 from covidlib.runs.running import build, load
 from covidlib.runs.spec import RunSpec
 from covidlib.runs.store import Store
@@ -137,13 +137,8 @@ def score_stage(
         bounds={"-H(Y | Z)": found.soft, "-H(Y)": found.prior},
         shuffled=float(permuted(leep, theta, labels, permutations=shuffles).mean()),
         likelihoods=np.log(np.minimum(chance, 1.0)),
-        provenance={
-            **{name: software()[name] for name in ("commit", "dirty", "versions")},
-            "data": target.dataset.name,
-            "fingerprint": target.dataset.fingerprint,
-            "phantom": target.dataset.phantom,
-            "profile": profile,
-        },
+        provenance=of_images(target.dataset, profile, versions=True)
+        | {"data": target.dataset.name},
         patients=tuple(groups),
     )
 
