@@ -1,55 +1,29 @@
 """Weighted sums of several models' scores: differences, and differences of differences.
 
 One bootstrap for all models: patients are drawn once for every model, so what is hard for all
-cancels; the runs of each model are drawn on their own; where a statement is about several
-networks, these are drawn too.
+cancels. The runs of each model, or several networks where a statement is about them, are repeats;
+see ``covidlib.evaluation.effects``.
 """
 
 import weakref
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from covidlib.errors import DataError
 from covidlib.evaluation.bootstrap import blocks_of
+from covidlib.evaluation.effects import POWER, Effect, Repeats, by_t, spread_of, weakest
 from covidlib.evaluation.metrics import compute
 from covidlib.evaluation.predictions import scored
 from covidlib.evaluation.resampling import draw, weighted
 
 Runs = Sequence[pd.DataFrame]
 Terms = Sequence[tuple[float, Runs]]  # one number: weights, and the runs whose mean each weighs
-POWER = 0.8
+__all__ = ["POWER", "Effect", "contrast", "over_draws", "over_runs", "paired", "weakest"]
 _KNOWN: dict[int, tuple[weakref.ref, dict[tuple, np.ndarray]]] = {}
-
-
-@dataclass(frozen=True)
-class Effect:
-    """What an experiment measured, in the direction of a statement.
-
-    Args:
-        value: above 0 where it agrees with the statement.
-        low, high: 95% interval.
-        p_value: two-sided; how likely so large an effect is if there is none.
-        smallest: the effect that such an experiment finds in four of five cases.
-        units: networks (or other units) over which the value is a mean.
-        runs: trainings on the side that has fewest, over all units.
-        images: how many distinct images went in.
-        each: the value of every unit.
-    """
-
-    value: float
-    low: float
-    high: float
-    p_value: float
-    smallest: float
-    units: int
-    runs: int
-    images: int
-    each: tuple[float, ...] = ()
 
 
 def contrast(
@@ -67,7 +41,8 @@ def contrast(
     ``[(1, attention_with), (-1, attention_without), (-1, plain_with), (1, plain_without)]``.
 
     Args:
-        units: one sum per network, say; drawn with replacement if there are two or more.
+        units: one sum per network, say. Two or more are the repeats; with one, the runs of each
+            side are.
         metric: a name of ``METRICS``.
         margin: added to the value and its bounds: above 0 asks "not worse by more than this".
         split: which rows count.
@@ -79,15 +54,23 @@ def contrast(
     groups = {_name(runs): list(runs) for terms in units for _, runs in terms}
     if not groups or not all(groups.values()):
         raise DataError("a contrast needs at least one unit, and a run on every side")
-    rng = np.random.default_rng([seed, resamples])
-    means = _group_means(groups, metric, split, resamples, seed)
-    sums = [
-        sum(weight * means[_name(runs)] for weight, runs in terms) for terms in units
-    ]  # each (1 + resamples,): the value itself, then the draws
-    table = np.column_stack(sums) + margin
-    fewest = sum(min(len(runs) for _, runs in terms) for terms in units)
-    count = len({s for runs in groups.values() for t in runs for s in scored(t, split).samples})
-    return _effect(table[0], table[1:], fewest, count, rng)
+    tables = _scores(groups, metric, split, resamples, seed)
+    if len(units) > 1:
+        means = _means_of_drawn_runs(tables, seed)
+        sums = [sum(weight * means[_name(runs)] for weight, runs in terms) for terms in units]
+        repeats = [np.column_stack(sums) + margin]
+    else:
+        weights = dict.fromkeys(tables, 0.0)
+        for weight, runs in units[0]:
+            weights[_name(runs)] += weight
+        repeats = [weight * tables[name] for name, weight in weights.items()]
+        repeats[0] = repeats[0] + margin
+    found = _effect(
+        repeats,
+        runs=sum(min(len(runs) for _, runs in terms) for terms in units),
+        images=len({s for r in groups.values() for t in r for s in scored(t, split).samples}),
+    )
+    return found if len(units) > 1 else replace(found, units=1, each=(found.value,))
 
 
 def paired(
@@ -118,20 +101,19 @@ def paired(
     else:
         times = draw(np.asarray(groups), np.zeros(len(values)), resamples, rng)
     drawn = times / times.sum(axis=1, keepdims=True)
-    return _effect(values.mean(axis=0), drawn @ values, values.shape[1], len(values), rng)
+    table = np.vstack([values.mean(axis=0), drawn @ values])
+    return _effect([table], values.shape[1], len(values))
 
 
-def over_draws(table: np.ndarray, images: int, seed: int = 0) -> Effect:
+def over_draws(table: np.ndarray, images: int) -> Effect:
     """Return the mean over runs of a number that was also computed on drawn patients.
 
     Args:
         table: first the number of each run, then its values when patients are drawn anew. Shape:
             (1 + resamples, runs).
         images: how many went in.
-        seed: of drawing the runs.
     """
-    rng = np.random.default_rng([seed, len(table)])
-    found = _effect(table[0], table[1:], table.shape[1], images, rng)
+    found = _effect([table], table.shape[1], images)
     return replace(found, units=1, each=(found.value,))
 
 
@@ -151,16 +133,11 @@ def over_runs(differences: np.ndarray) -> Effect:
     values = np.asarray(differences, dtype=float)
     if values.ndim != 2 or values.size < 2:
         raise DataError(f"a t test needs two differences or more, got shape {values.shape}")
-    freedom = values.size - 1
-    mean, error = float(values.mean()), float(values.std(ddof=1) / np.sqrt(values.size))
-    half = float(stats.t.ppf(0.975, freedom)) * error
-    same = 1.0 if mean == 0 else 0.0  # without any scatter
+    error = float(values.std(ddof=1) / np.sqrt(values.size))
+    mean, freedom = float(values.mean()), values.size - 1
     return Effect(
-        value=mean,
-        low=mean - half,
-        high=mean + half,
-        p_value=float(2 * stats.t.sf(abs(mean) / error, freedom)) if error else same,
-        smallest=half + float(stats.t.ppf(POWER, freedom)) * error,
+        mean,
+        **by_t(mean, error, freedom, "t over trainings")._asdict(),
         units=values.shape[1],
         runs=values.size,
         images=0,
@@ -168,23 +145,18 @@ def over_runs(differences: np.ndarray) -> Effect:
     )
 
 
-def weakest(effects: Sequence[Effect]) -> Effect:
-    """Return the effect that speaks least for a statement: all of them must hold for it to hold."""
-    return max(effects, key=lambda e: (e.p_value if e.value > 0 else 2 - e.p_value, -e.value))
-
-
 def _name(runs: Runs) -> tuple[int, ...]:
     return tuple(id(table) for table in runs)
 
 
-def _group_means(
+def _scores(
     groups: dict[tuple, list[pd.DataFrame]],
     metric: str,
     split: str | None,
     resamples: int,
     seed: int,
 ) -> dict[tuple, np.ndarray]:
-    """Return each group's mean score: over its runs, then under every draw. (1 + resamples,)."""
+    """Return the score of each run of each group, then under every draw. (1 + resamples, runs)."""
     tables = {id(t): t for runs in groups.values() for t in runs}
     runs = {name: scored(table, split).sorted() for name, table in tables.items()}
     names = list(runs)
@@ -194,14 +166,27 @@ def _group_means(
         members = {names[i] for i in block}
         if not all(members & set(group) for group in groups):
             raise DataError("the models were not tested on the same images")
-    rng = np.random.default_rng([seed, resamples, 1])
+    return {
+        group: np.column_stack([_drawn(t, metric, split, resamples, seed) for t in own])
+        for group, own in groups.items()
+    }
+
+
+def _means_of_drawn_runs(tables: dict[tuple, np.ndarray], seed: int) -> dict[tuple, np.ndarray]:
+    """Return each group's mean over its runs, then over drawn ones. Shape of each: (1 + draws,).
+
+    Networks that share a group of runs are alike for that reason, which only drawing runs shows.
+    """
+    rng = np.random.default_rng([seed, 1])
     means = {}
-    for group, own in groups.items():
-        table = np.column_stack([_drawn(t, metric, split, resamples, seed) for t in own])
-        times = rng.multinomial(len(group), np.full(len(group), 1 / len(group)), size=resamples)
-        means[group] = np.concatenate(
-            [[table[0].mean()], (table[1:] * times).sum(axis=1) / len(group)]
-        )
+    for group, table in tables.items():
+        count, draws = table.shape[1], len(table) - 1
+        # One fewer than there are: the variance of their mean is then right (McCarthy and
+        # Snowden 1985).
+        fewer = max(1, count - 1)
+        times = rng.multinomial(fewer, np.full(count, 1 / count), size=draws)
+        drawn = (table[1:] * times).sum(axis=1) / fewer
+        means[group] = np.concatenate([[table[0].mean()], drawn])
     return means
 
 
@@ -228,28 +213,14 @@ def _drawn(
     return known[key]
 
 
-def _effect(
-    values: np.ndarray, draws: np.ndarray, runs: int, images: int, rng: np.random.Generator
-) -> Effect:
-    """Summarise a value per unit, and draws of it. Shapes: (units,), (resamples, units)."""
-    count = len(values)
-    times = rng.multinomial(count, np.full(count, 1 / count), size=len(draws))
-    means = (draws * times).sum(axis=1) / count
-    means = means[np.isfinite(means)]
-    if len(means) < 0.9 * len(draws):
-        raise DataError("the contrast is undefined in more than a tenth of the draws")
-    low, high = np.quantile(means, [0.025, 0.975])
-    # One draw more on each side, so that no p value is 0 (Davison and Hinkley 1997, eq. 4.11).
-    tail = (1 + min((means <= 0).sum(), (means >= 0).sum())) / (1 + len(means))
-    reach = float(stats.norm.ppf(0.975) + stats.norm.ppf(POWER))
+def _effect(tables: Sequence[np.ndarray], runs: int, images: int) -> Effect:
+    """Summarise groups of repeats: their values, then draws. Shapes: (1 + resamples, repeats)."""
+    groups = [Repeats(table[0], table[1:]) for table in tables]
     return Effect(
-        value=float(values.mean()),
-        low=float(low),
-        high=float(high),
-        p_value=float(min(1.0, 2 * tail)),
-        smallest=reach * float(means.std(ddof=1)),
-        units=count,
+        float(sum(values.mean() for values, _ in groups)),
+        **spread_of(groups)._asdict(),
+        units=tables[0].shape[1],
         runs=runs,
         images=images,
-        each=tuple(float(v) for v in values),
+        each=tuple(float(v) for v in tables[0][0]),
     )
