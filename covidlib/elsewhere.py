@@ -29,7 +29,7 @@ from covidlib.errors import RunError
 from covidlib.evaluation.contrasts import Effect, over_draws
 from covidlib.evaluation.predictions import PREFIX
 from covidlib.evaluation.resampling import draw
-from covidlib.kept_scores import keep, kept
+from covidlib.kept_scores import keep, kept, place, unkept
 from covidlib.lung_heat import PLAN
 from covidlib.paths import data_root
 from covidlib.plans import plan
@@ -159,12 +159,8 @@ def write(found: Elsewhere, results: Path) -> Path | None:
     """
     table = json.loads(found.predictions.round(4).to_json(orient="split", index=False))
     body = {"network": found.network, "key": found.key, "predictions": table}
-    return keep(body | {"provenance": dict(found.provenance)}, place(found.key, results))
-
-
-def place(key: str, results: Path) -> Path:
-    """Return the file that keeps the predictions of a run."""
-    return results / FOLDER / f"{key}.json"
+    body["provenance"] = dict(found.provenance)
+    return keep(body, place(results / FOLDER, found.key))
 
 
 def read(results: Path) -> list[Elsewhere]:
@@ -232,9 +228,8 @@ def main(
     runs, root = Store(store), data_root(data)
     specs = plan(PLAN, profile, phantoms=False).specs
     dataset = images(specs[0], root)
-    for spec in specs:
-        if runs.get(spec) is not None and not place(spec.key, results).exists():
-            write(measure(spec, runs, profile, root, dataset), results)
+    for spec, _ in unkept(specs, runs, results / FOLDER):
+        write(measure(spec, runs, profile, root, dataset), results)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
 """Scores that need weights, kept as small files under ``book/results``, never overwritten."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from covidlib.errors import DataError
+from covidlib.runs.record import Record
 from covidlib.runs.recorded import PROFILES
+from covidlib.runs.spec import RunSpec
+from covidlib.runs.store import Store
 from covidlib.verdicts import counts
 
 
@@ -28,6 +31,21 @@ def keep(body: Mapping[str, Any], target: Path, what: str = "images") -> Path | 
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(body) + "\n", encoding="utf-8")
     return target
+
+
+def place(folder: Path, key: str) -> Path:
+    """Return the file of a folder that keeps the scores of a run."""
+    return folder / f"{key}.json"
+
+
+def unkept(
+    specs: Iterable[RunSpec], store: Store, folder: Path
+) -> Iterator[tuple[RunSpec, Record]]:
+    """Yield the runs that are in a store and whose scores are not in a folder."""
+    for spec in specs:
+        record = store.get(spec)
+        if record is not None and not place(folder, spec.key).exists():
+            yield spec, record
 
 
 def kept(folder: Path) -> list[dict[str, Any]]:

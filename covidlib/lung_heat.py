@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from covidlib.data.preprocessing import Preprocessing
 from covidlib.explain import area, grad_cam, mass_inside, randomised, stretch
-from covidlib.kept_scores import keep, kept
+from covidlib.kept_scores import keep, kept, place, unkept
 from covidlib.paths import data_root
 from covidlib.plans import plan
 from covidlib.runs.provenance import of_images
@@ -190,12 +190,7 @@ def write(found: Heat, results: Path) -> Path | None:
     body = {"network": found.network, "key": found.key, "scores": scores}
     body |= {"randomised": {step: round(value, 4) for step, value in found.randomised.items()}}
     body |= {"provenance": dict(found.provenance)}
-    return keep(body, place(found.key, results))
-
-
-def place(key: str, results: Path) -> Path:
-    """Return the file that keeps the scores of a run."""
-    return results / FOLDER / f"{key}.json"
+    return keep(body, place(results / FOLDER, found.key))
 
 
 def read(results: Path) -> list[Heat]:
@@ -215,9 +210,8 @@ def main(
 ) -> None:
     """Score the ResNet50s of PROFILE that are in the store on the images under DATA."""
     runs = Store(store)
-    for spec in specs(profile, phantoms=False):
-        if runs.get(spec) is not None and not place(spec.key, results).exists():
-            write(measure(spec, runs, profile, data_root(data)), results)
+    for spec, _ in unkept(specs(profile, phantoms=False), runs, results / FOLDER):
+        write(measure(spec, runs, profile, data_root(data)), results)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ It needs weights, which recorded results do not have. So the scores are computed
 were trained, and kept as numbers beside the runs: ``python -m covidlib.protocol_scores --help``.
 """
 
-from covidlib.protocol_scores.keeping import place, read, write
+from covidlib.protocol_scores.keeping import FOLDER, read, write
 from covidlib.protocol_scores.scoring import (
     BATCH,
     BATCHES,
@@ -16,5 +16,5 @@ from covidlib.protocol_scores.scoring import (
     score_run,
 )
 
-__all__ = ["BATCH", "BATCHES", "PLAN", "REPEATS", "ProtocolScores", "drawn_again"]
-__all__ += ["mean_negative_value", "place", "read", "score_run", "write"]
+__all__ = ["BATCH", "BATCHES", "FOLDER", "PLAN", "REPEATS", "ProtocolScores", "drawn_again"]
+__all__ += ["mean_negative_value", "read", "score_run", "write"]

@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
+from covidlib.kept_scores import unkept
 from covidlib.paths import data_root
 from covidlib.plans import plan
-from covidlib.protocol_scores import PLAN, REPEATS, place, score_run, write
+from covidlib.protocol_scores import FOLDER, PLAN, REPEATS, score_run, write
 from covidlib.runs.store import Store
 from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights
 from covidlib.training.data import training_data
@@ -22,10 +23,7 @@ def main(
 ) -> None:
     """Score every run of a plan whose weights are in the store and whose scores are not kept."""
     runs, root, scored = Store(store), data_root(data), 0
-    for spec in plan(name, profile, phantoms=False).specs:
-        record = runs.get(spec)
-        if record is None or place(spec.key, results).exists():
-            continue
+    for spec, record in unkept(plan(name, profile, phantoms=False).specs, runs, results / FOLDER):
         found = score_run(record, spec, training_data(spec.data, root), profile, repeats=repeats)
         scored += write(found, results) is not None
         typer.echo(f"{spec.key}: {found.hits.sum() / found.draws.sum():.3f}")

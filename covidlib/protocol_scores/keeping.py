@@ -5,15 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from covidlib.kept_scores import keep, kept
+from covidlib.kept_scores import keep, kept, place
 from covidlib.protocol_scores.scoring import ProtocolScores
 
 FOLDER = Path("magsd") / "protocol"
-
-
-def place(key: str, results: Path) -> Path:
-    """Return where the scores of a run are kept."""
-    return results / FOLDER / f"{key}.json"
 
 
 def write(found: ProtocolScores, results: Path) -> Path | None:
@@ -27,7 +22,7 @@ def write(found: ProtocolScores, results: Path) -> Path | None:
         {name: None if np.isnan(value) else round(value, 6) for name, value in one.items()}
         for one in found.repeats
     ]
-    return keep(body, place(found.key, results))
+    return keep(body, place(results / FOLDER, found.key))
 
 
 def read(results: Path) -> dict[str, ProtocolScores]:
