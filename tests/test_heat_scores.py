@@ -10,6 +10,7 @@ from covidlib.data.preprocessing import Preprocessing
 from covidlib.errors import DataError
 from covidlib.explain import grad_cam, mass_inside
 from covidlib.heat_scores import ATTENTION, BLOB, GRAD_CAM, KINDS
+from covidlib.heat_scores.scoring import named
 from covidlib.models.attention_resnet import AttentionResNetSettings
 from covidlib.settings import DataSettings, SupervisedSettings
 
@@ -85,6 +86,16 @@ def test_scores_of_real_slices_survive_the_file(scores, tmp_path):
     assert (again.kind, again.grid, again.seed) == (GRAD_CAM, (2, 2), 3)
     with pytest.raises(DataError, match="real slices"):
         heat_scores.write(scores, tmp_path)
+
+
+def test_a_pair_is_kept_when_all_its_maps_are(scores, tmp_path):
+    specs = heat_scores.networks("laptop", phantoms=False)[0]
+    facts = dict(scores.provenance) | {"phantom": False}
+    for kind in KINDS:
+        assert not heat_scores.is_kept(specs, tmp_path)
+        one = replace(scores, kind=kind, **named(kind, specs), provenance=facts)
+        assert heat_scores.write(one, tmp_path).is_file()
+    assert heat_scores.is_kept(specs, tmp_path)
 
 
 def test_hulls_have_what_a_threshold_leaves_out_and_nothing_between_the_lungs():

@@ -79,7 +79,10 @@ def test_outputs_are_those_of_the_network_in_evaluation(root):
 
 
 def test_scores_survive_the_file_and_are_never_replaced(scores, tmp_path):
+    assert not stage_scores.is_kept(CELL, SOURCE.key, tmp_path)
     path = stage_scores.write(scores, tmp_path)
+    assert stage_scores.is_kept(CELL, SOURCE.key, tmp_path)
+    assert not stage_scores.is_kept(CELL | {"stages": "none"}, SOURCE.key, tmp_path)
     assert path.parent == tmp_path / "msatl" / "leep_scores"
     assert path.stat().st_size < 4000
     assert stage_scores.write(replace(scores, shuffled=0.0), tmp_path) is None
@@ -110,6 +113,7 @@ def test_a_plan_is_scored_as_far_as_the_store_has_weights(planned, root, tmp_pat
     execute([SOURCE], store, root)
     found = stage_scores.score_plan(store, DATA, "smoke", root, resamples=5)
     assert [one.stages for one in found] == ["stl_n", "none"]
+    assert stage_scores.score_plan(store, DATA, "smoke", root, keep=lambda *_: False) == []
     trained, untrained = found
     assert trained.key == untrained.key
     assert trained.scores["LEEP"] != untrained.scores["LEEP"]

@@ -2,7 +2,7 @@
 
 import typer
 
-from covidlib.benchmark.keeping import measure, write
+from covidlib.benchmark.keeping import is_kept, measure, write
 from covidlib.benchmark.sources import TESTS
 from covidlib.paths import data_root
 from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results
@@ -14,8 +14,10 @@ def main(
     results: Results = OWN_RESULTS,
 ) -> None:
     """Count the sources, look for pictures they share, and fit the forests without anatomy."""
-    kept = [write(measure(name, profile, data_root(data)), results) for name in TESTS]
-    typer.echo(f"{len(kept)} training sets measured, {sum(map(bool, kept))} new in {results}")
+    new = [name for name in TESTS if not is_kept(name, profile, results)]
+    for name in new:
+        write(measure(name, profile, data_root(data)), results)
+    typer.echo(f"{len(new)} new files in {results}")
 
 
 if __name__ == "__main__":

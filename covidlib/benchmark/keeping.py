@@ -9,7 +9,7 @@ import pandas as pd
 from covidlib.benchmark.sources import counts, overlap
 from covidlib.data.floors import floor_runs
 from covidlib.data.same_pictures import NO_PAIRS, recall_pairs
-from covidlib.kept_scores import keep, kept
+from covidlib.kept_scores import keep, kept, place
 from covidlib.plans.across import images
 from covidlib.runs.provenance import of_images
 from covidlib.training.data import training_data
@@ -81,7 +81,16 @@ def write(found: Kept, results: Path) -> Path | None:
         "floors": {name: run[positive].round(4).tolist() for name, run in found.floors.items()},
         "provenance": dict(found.provenance),
     }
-    return keep(body, results / FOLDER / f"{found.provenance['profile']}-{found.learnt}.json")
+    return keep(body, _file(found.learnt, found.provenance["profile"], results))
+
+
+def is_kept(learnt: str, profile: str, results: Path) -> bool:
+    """Return whether the facts of a training set are kept."""
+    return _file(learnt, profile, results).exists()
+
+
+def _file(learnt: str, profile: str, results: Path) -> Path:
+    return place(results / FOLDER, f"{profile}-{learnt}")
 
 
 def read(results: Path) -> dict[str, Kept]:

@@ -5,7 +5,7 @@ networks were trained, and kept as numbers beside the runs:
 ``python -m covidlib.heat_scores --help``. No map and no pixel of a real slice is kept.
 """
 
-from covidlib.heat_scores.keeping import read, write
+from covidlib.heat_scores.keeping import is_kept, read, write
 from covidlib.heat_scores.scoring import (
     ATTENTION,
     BLOB,
@@ -32,6 +32,7 @@ __all__ = [
     "HeatScores",
     "Slices",
     "hulls",
+    "is_kept",
     "maps_of",
     "networks",
     "positive_slices",

@@ -2,7 +2,7 @@
 
 import typer
 
-from covidlib.heat_scores import SIZE, networks, positive_slices, score_pair, write
+from covidlib.heat_scores import SIZE, is_kept, networks, positive_slices, score_pair, write
 from covidlib.paths import data_root
 from covidlib.runs.running import load
 from covidlib.runs.store import Store
@@ -16,11 +16,11 @@ def main(
     store: Weights = None,
     results: Results = OWN_RESULTS,
 ) -> None:
-    """Score the maps of msatl Figure 4 for every seed whose two networks are in the store."""
-    place, root, kept = Store(store), data_root(data), 0
+    """Score the maps of msatl Figure 4 for every seed in the store that is not scored yet."""
+    runs, root, kept = Store(store), data_root(data), 0
     for specs in networks(profile, phantoms=False):
-        records = {name: place.get(spec) for name, spec in specs.items()}
-        if not all(records.values()):
+        records = {name: runs.get(spec) for name, spec in specs.items()}
+        if not all(records.values()) or is_kept(specs, results):
             continue
         first = specs["baseline"]
         source = training_data(first.data, root)

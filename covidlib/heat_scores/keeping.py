@@ -1,12 +1,14 @@
 """Scores of heatmaps under ``book/results``: one small file per map and network."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from covidlib.heat_scores.scoring import HeatScores
-from covidlib.kept_scores import keep, kept
+from covidlib.heat_scores.scoring import KINDS, HeatScores, named
+from covidlib.kept_scores import keep, kept, place
+from covidlib.runs.spec import RunSpec
 
 FOLDER = Path("msatl") / "heatmaps"
 
@@ -21,8 +23,17 @@ def write(found: HeatScores, results: Path) -> Path | None:
     for field in ("inside", "area"):
         body[field] = [None if np.isnan(v) else round(float(v), 4) for v in getattr(found, field)]
     body["randomised"] = {step: round(value, 4) for step, value in found.randomised.items()}
-    name = f"{found.kind.split(',')[0].replace(' ', '-').lower()}-{found.key or found.seed}"
-    return keep(body, results / FOLDER / f"{name}.json", "slices")
+    return keep(body, _file(found.kind, found.key, found.seed, results), "slices")
+
+
+def is_kept(specs: Mapping[str, RunSpec], results: Path) -> bool:
+    """Return whether every score of a pair of networks is kept; see ``score_pair``."""
+    return all(_file(kind, **named(kind, specs), results=results).exists() for kind in KINDS)
+
+
+def _file(kind: str, key: str, seed: int, results: Path) -> Path:
+    short = kind.split(",")[0].replace(" ", "-").lower()
+    return place(results / FOLDER, f"{short}-{key or seed}")
 
 
 def read(results: Path) -> list[HeatScores]:

@@ -127,12 +127,17 @@ def score_pair(
         specs: the runs of the two.
         **options: ``profile`` and ``check``; see ``score_maps``.
     """
-    found = []
-    for kind, variant in KINDS.items():
-        spec = specs[variant or "baseline"]
-        named = {"key": spec.key if variant else "", "seed": spec.seed}
-        found.append(score_maps(kind, pair[variant or "baseline"], slices, **named, **options))
-    return found
+    return [
+        score_maps(kind, pair[variant or "baseline"], slices, **named(kind, specs), **options)
+        for kind, variant in KINDS.items()
+    ]
+
+
+def named(kind: str, specs: Mapping[str, RunSpec]) -> dict[str, object]:
+    """Return ``key`` and ``seed`` of the network whose maps of a kind are scored; see ``KINDS``."""
+    variant = KINDS[kind]
+    spec = specs[variant or "baseline"]
+    return {"key": spec.key if variant else "", "seed": spec.seed}
 
 
 @torch.no_grad()

@@ -44,7 +44,7 @@ def this_run(page: Page) -> list[StageScores]:
         target_of(page.profile, page.phantom),
         page.profile,
         page.root,
-        keep=lambda cell: whole or small(cell),
+        keep=lambda cell, _: whole or small(cell),
         resamples=500 if whole else 50,
         seeds=1,
     )

@@ -5,7 +5,7 @@ computed where the stages were trained, and kept as numbers beside the runs:
 ``python -m covidlib.stage_scores --help``.
 """
 
-from covidlib.stage_scores.keeping import by_network, read, write
+from covidlib.stage_scores.keeping import by_network, is_kept, read, write
 from covidlib.stage_scores.scoring import (
     PLAN,
     UNTRAINED,
@@ -22,6 +22,7 @@ __all__ = [
     "UNTRAINED",
     "StageScores",
     "by_network",
+    "is_kept",
     "outputs",
     "read",
     "score_plan",

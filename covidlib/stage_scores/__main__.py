@@ -4,7 +4,7 @@ import typer
 
 from covidlib.paths import data_root
 from covidlib.runs.store import Store
-from covidlib.stage_scores import score_plan, target_of, write
+from covidlib.stage_scores import is_kept, score_plan, target_of, write
 from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights
 
 
@@ -14,11 +14,17 @@ def main(
     store: Weights = None,
     results: Results = OWN_RESULTS,
 ) -> None:
-    """Score every source stage of msatl Table 6 whose weights are in the store."""
-    target = target_of(profile, phantoms=False)
-    found = score_plan(Store(store), target, profile, data_root(data))
-    kept = [path for one in found if (path := write(one, results)) is not None]
-    typer.echo(f"{len(found)} stages scored, {len(kept)} of them new in {results}")
+    """Score every source stage of msatl Table 6 that is in the store and not scored yet."""
+    found = score_plan(
+        Store(store),
+        target_of(profile, phantoms=False),
+        profile,
+        data_root(data),
+        keep=lambda cell, spec: not is_kept(cell, spec.key, results),
+    )
+    for one in found:
+        write(one, results)
+    typer.echo(f"{len(found)} new files in {results}")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """Scores of stages under ``book/results``: one small file per stage, never overwritten."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 
 from covidlib.evaluation import Interval
-from covidlib.kept_scores import keep, kept
+from covidlib.kept_scores import keep, kept, place
 from covidlib.stage_scores.scoring import StageScores
 
 FOLDER = Path("msatl") / "leep_scores"
@@ -22,7 +22,17 @@ def write(found: StageScores, results: Path) -> Path | None:
     body = asdict(replace(found, likelihoods=np.round(found.likelihoods, 4).tolist()))
     body["scores"] = {name: _plain(score) for name, score in sorted(found.scores.items())}
     body["bounds"] = dict(sorted(found.bounds.items()))
-    return keep(body, results / FOLDER / f"{found.stages}-{found.key}.json")
+    return keep(body, _file(found.cell, found.key, results))
+
+
+def is_kept(cell: Mapping[str, str], key: str, results: Path) -> bool:
+    """Return whether the scores of one stage are kept."""
+    return _file(cell, key, results).exists()
+
+
+def _file(cell: Mapping[str, str], key: str, results: Path) -> Path:
+    # The untrained network of a stage has the key of its run.
+    return place(results / FOLDER, f"{cell['stages']}-{key}")
 
 
 def _plain(score: Interval) -> list[float]:

@@ -173,7 +173,7 @@ def score_plan(
     root: Path | None = None,
     *,
     name: str = PLAN,
-    keep: Callable[[Mapping[str, str]], bool] = lambda cell: True,
+    keep: Callable[[Mapping[str, str], RunSpec], bool] = lambda cell, spec: True,
     **options: int,
 ) -> list[StageScores]:
     """Score every stage of a plan whose weights are in a store; the others are left out.
@@ -184,13 +184,13 @@ def score_plan(
         profile: of the plan.
         root: the data root; phantoms need none.
         name: of the plan.
-        keep: which cells.
+        keep: which of them, by cell and run.
         **options: ``resamples``; ``seeds`` of the plan.
     """
     seeds = options.pop("seeds", None)
     data, scores = training_data(target, root), []
     for cell, spec in stages_of(name, profile, target.phantom is not None, seeds):
-        record = store.get(spec) if keep(cell) else None
+        record = store.get(spec) if keep(cell, spec) else None
         if record is None:
             continue
         source = training_data(spec.data, root)

@@ -123,7 +123,10 @@ def test_facts_and_floors_are_kept_and_read_back(monkeypatch, tmp_path):
         keeping.write(found, tmp_path)
     facts = dict(found.provenance) | {"phantom": False, "profile": "laptop"}
     real = keeping.Kept(found.learnt, found.counts, found.overlap, found.floors, facts)
+    assert not keeping.is_kept("cohen", "laptop", tmp_path)
     path = keeping.write(real, tmp_path)
+    assert keeping.is_kept("cohen", "laptop", tmp_path)
+    assert not keeping.is_kept("cohen", "paper", tmp_path)
     assert path.name == "laptop-cohen.json" and keeping.write(real, tmp_path) is None
     back = keeping.read(tmp_path)["cohen"]
     assert back.counts == found.counts and back.overlap == found.overlap
