@@ -35,7 +35,7 @@ from covidlib.paths import data_root
 from covidlib.plans import plan
 from covidlib.runs.provenance import of_images
 from covidlib.runs.running import load
-from covidlib.runs.spec import RunSpec
+from covidlib.runs.spec import RunSpec, seed_of
 from covidlib.runs.store import Store
 from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights
 from covidlib.training.data import TrainingData, training_data
@@ -79,8 +79,8 @@ class Elsewhere:
 
     @property
     def seed(self) -> str:
-        """Of the run, "s0": the key ends in seed and hash."""
-        return self.key.rsplit("-", 2)[1]
+        """Of the run, "s0"."""
+        return seed_of(self.key)
 
 
 def images(spec: RunSpec, root: Path | None = None) -> Dataset:

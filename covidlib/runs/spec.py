@@ -51,6 +51,15 @@ class RunSpec:
         return f"{self.slug}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
 
+def seed_of(key: str) -> str:
+    """Return the seed that a run's key names.
+
+    >>> seed_of("covid-ct-r50-baseline-scratch-supervised-s12-0123456789")
+    's12'
+    """
+    return key.rsplit("-", 2)[1]
+
+
 def canonical(value: Any) -> Any:
     """Return nested dictionaries without the fields that stand at their defaults.
 

@@ -4,7 +4,7 @@ import pytest
 
 from covidlib.models.attention_resnet import AttentionResNetSettings
 from covidlib.runs.executor import distinct
-from covidlib.runs.spec import RunSpec, canonical, described
+from covidlib.runs.spec import RunSpec, canonical, described, seed_of
 from covidlib.settings import DataSettings, SupervisedSettings
 
 
@@ -17,6 +17,7 @@ def test_key_is_the_same_in_every_process():
     assert spec().key == "covid-ct-r50-baseline-scratch-supervised-s0-" + spec().key[-10:]
     assert spec().key == spec(seed=0).key
     assert len({spec(seed=seed).key for seed in range(20)}) == 20
+    assert seed_of(spec(seed=12).key) == "s12"
 
 
 @pytest.mark.parametrize(
