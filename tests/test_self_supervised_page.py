@@ -3,6 +3,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from matplotlib import pyplot as plt
@@ -10,7 +11,7 @@ from matplotlib import pyplot as plt
 from covidlib import diagrams
 from covidlib.book import Page, Parameters
 from covidlib.models.lung_boxes import WAYS, locate
-from covidlib.pages import lobes
+from covidlib.pages import contrastive_loss, lobes
 from covidlib.pages import self_supervised_transfer as parts
 from covidlib.training.contrastive_losses import info_nce
 
@@ -22,26 +23,28 @@ def test_the_mean_weight_of_random_negatives_is_what_sampling_gives(width, sharp
     vectors = torch.randn(200_000, width, generator=generator, dtype=torch.float64)
     cosine = vectors[:, 0] / vectors.norm(dim=1)
     sampled = (sharpness * cosine).exp().mean().log().item()
-    assert parts.mean_weight(sharpness, width) == pytest.approx(sampled, abs=0.06)
+    assert contrastive_loss.mean_weight(sharpness, width) == pytest.approx(sampled, abs=0.06)
 
 
 def test_in_three_dimensions_the_mean_weight_has_a_simple_form():
     for k in (0.5, 2.0, 9.0):
-        assert parts.mean_weight(k, 3) == pytest.approx(math.log(math.sinh(k) / k), rel=1e-9)
+        assert contrastive_loss.mean_weight(k, 3) == pytest.approx(
+            math.log(math.sinh(k) / k), rel=1e-9
+        )
 
 
 @pytest.mark.parametrize("printed", [False, True])
 def test_the_drawn_loss_is_equation_2_with_random_negatives(printed):
     generator = torch.Generator().manual_seed(1)
-    negatives = torch.randn(4095, parts.WIDTH, generator=generator)
+    negatives = torch.randn(4095, contrastive_loss.WIDTH, generator=generator)
     negatives = torch.nn.functional.normalize(negatives, dim=1)
-    query = torch.eye(parts.WIDTH)[:1]
+    query = torch.eye(contrastive_loss.WIDTH)[:1]
     for similarity in (0.0, 0.4, 0.9):
         key = torch.zeros_like(query)
         key[0, 0], key[0, 1] = similarity, math.sqrt(1 - similarity**2)
         mode = "positive" if printed else "all"
         exact = info_nce(query, key, negatives, 0.1, mode).item()
-        drawn = float(parts.loss_at(np.array(similarity), 0.1, 4095, printed))
+        drawn = float(contrastive_loss.loss_at(np.array(similarity), 0.1, 4095, printed))
         assert drawn == pytest.approx(exact, abs=0.1)
 
 
@@ -92,9 +95,42 @@ def test_the_diagram_names_both_branches():
 
 
 def test_settings_stand_beside_those_they_follow():
-    frame = parts.settings_table("smoke").frame
-    assert frame.loc["lr", "msatl"] == "0.3" and frame.loc["lr", "MoCo"] == "0.03"
-    assert frame.isna().loc["queue", "msatl"]
+    frame = parts.settings_table("laptop").frame
+    rates = frame.loc["learning rate"]
+    assert (rates["SSTL-M, print"], rates["MoCo, print"]) == ("0.3", "0.03")
+    assert (rates["SSTL-M, here"], rates["SimCLR, here"]) == ("0.00375", "0.0375")
+    keys = frame.loc["keys in the queue"]
+    assert (keys["MoCo, print"], keys["MoCo, here"], keys["SSTL-M, here"]) == (
+        "65536",
+        "256",
+        "256",
+    )
+    assert keys[["SSTL-M, print", "SimCLR, print", "SimCLR, here"]].isna().all()
+    assert list(frame.loc["hidden layer before the projection"])[2:] == ["no", "no", "yes", "yes"]
+
+
+def test_the_end_of_a_stage_is_its_last_look():
+    curve = pd.DataFrame(
+        {
+            "epoch": [0, 1, 2],
+            "spread": [0.05, np.nan, 0.61],
+            "effective_rank": [1.5, np.nan, 7.25],
+            "collapsed": [1.0, np.nan, 0.0],
+            "knn_accuracy": [0.5, np.nan, 0.75],
+            "knn_auc": [0.5, np.nan, 0.8],
+        }
+    )
+    seen = {"seen_train": 425, "seen_val": 0, "seen_test": 0}
+    plain = SimpleNamespace(curve=curve, metrics=seen, body={"spec": {"seed": 0}})
+    told = SimpleNamespace(
+        **vars(plain) | {"curve": curve.assign(region_accuracy=[0.2, None, 0.9])}
+    )
+    found = parts.ends_table({name: plain for name in parts.METHODS}, {"SSTL-M": [told]}).frame
+    line = found.loc["SSTL-M, recorded"]
+    assert list(line) == ["425 / 0 / 0", "0.75", "0.80", "0.61", "7.2", "0.90", "1 of 2"]
+    assert found.loc["MoCo, this run"].isna().sum() == 1 and len(found) == 4
+    assert "90% of the lobes" in parts.told({"SSTL-M": [told]})
+    assert "not recorded" in parts.told({"SSTL-M": []})
 
 
 def test_a_recorded_stage_that_several_seeds_share_is_one_run():

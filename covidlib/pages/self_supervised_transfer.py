@@ -1,20 +1,17 @@
-"""The contrastive loss and short runs (``notebooks/msatl/self_supervised_transfer.py``)."""
+"""Runs of self-supervision and their recipes (``notebooks/msatl/self_supervised_transfer.py``)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from ipywidgets import VBox
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from scipy.special import gammaln, ive
 
 from covidlib import figures
 from covidlib.book import Page
 from covidlib.data_page import PlainTable
-from covidlib.figures.style import PALETTE, legend_below
 from covidlib.models.attention_resnet import AttentionResNetSettings
+from covidlib.pages.contrastive_loss import COUNTS, mean_weight
 from covidlib.pages.lobes import SIDE, Slices, box_error, whole_share
 from covidlib.pages.results import nothing
 from covidlib.plans.msatl_stages import self_supervised
@@ -25,88 +22,6 @@ from covidlib.settings import MocoSettings, SimclrSettings, SstlmSettings
 
 METHODS = {"SSTL-M": "ours", "MoCo": "moco", "SimCLR": "simclr"}
 EPOCHS = 3  # of the page's own runs, in every profile
-TEMPERATURES = (0.03, 0.07, 0.1, 0.2, 0.5, 1.0)
-COUNTS = (15, 255, 4095, 65535)  # negatives; the last is MoCo's queue
-WIDTH = 128  # D
-
-
-def mean_weight(sharpness: float, width: int = WIDTH) -> float:
-    """Return the logarithm of the mean of exp(k t), t the cosine of random directions.
-
-    For vectors spread evenly over the unit sphere in D dimensions this is the logarithm of
-    Gamma(D/2) (2/k)^(D/2 - 1) I_(D/2 - 1)(k), the constant of the von Mises-Fisher distribution.
-
-    Args:
-        sharpness: k, one over the temperature.
-        width: D.
-    """
-    order = width / 2 - 1
-    return float(
-        gammaln(width / 2)
-        + order * np.log(2 / sharpness)
-        + np.log(ive(order, sharpness))
-        + sharpness
-    )
-
-
-def loss_at(
-    similarity: np.ndarray, temperature: float, count: int, printed: bool = False
-) -> np.ndarray:
-    """Return equation 2 for many random negatives: the mean stands for their sum.
-
-    Args:
-        similarity: of query and key, in [-1, 1].
-        temperature: tau.
-        count: n.
-        printed: whether the temperature divides the positive similarity only.
-    """
-    negatives = np.log(count) + mean_weight(1 if printed else 1 / temperature)
-    return np.logaddexp(0, negatives - np.asarray(similarity) / temperature)
-
-
-def draw_loss(axes: Sequence[Axes], temperature: float) -> None:
-    """Draw the loss against the similarity of a pair, and which negatives push at it.
-
-    Args:
-        axes: two of them.
-        temperature: tau.
-    """
-    similarity = np.linspace(-0.2, 1, 200)
-    for count, colour in zip(COUNTS, PALETTE, strict=False):
-        axes[0].plot(
-            similarity, loss_at(similarity, temperature, count), color=colour, label=f"n = {count}"
-        )
-        axes[0].axhline(np.log(count + 1), color=colour, linewidth=0.7, linestyle=":")
-    axes[0].plot(
-        similarity, loss_at(similarity, temperature, COUNTS[1], printed=True), "k--", linewidth=1,
-        label=f"as printed, n = {COUNTS[1]}",
-    )  # fmt: skip
-    axes[0].set(xlabel="similarity of query and key", ylabel="loss, nats", ylim=(0, 14))
-    cosine = np.linspace(-0.5, 0.8, 400)
-    density = np.exp((WIDTH - 3) / 2 * np.log1p(-(cosine**2)))
-    step = cosine[1] - cosine[0]
-    for values, label, style in (
-        (density, "negatives", {"color": "0.6"}),
-        (density * np.exp(cosine / temperature), "their share of the push", {"color": PALETTE[1]}),
-    ):
-        shown = values / (values.sum() * step)
-        axes[1].plot(cosine, shown, label=label, **style)
-    axes[1].set(xlabel="similarity of query and negative", ylabel="density", yticks=[], ylim=0)
-    for ax in axes:
-        legend_below(ax, ncols=2)
-
-
-def loss_browser() -> VBox:
-    """Return a slider over temperatures, which also works on a static page."""
-    from covidlib.widgets import browser
-
-    frames = {}
-    for temperature in TEMPERATURES:
-        fig, axes = plt.subplots(1, 2, figsize=(9, 4.2))
-        draw_loss(axes, temperature)
-        frames[f"temperature {temperature:g}"] = fig
-    return browser(frames, "temperature")
-
 
 # What the papers of the two baselines print for ImageNet, by field of the settings.
 PRINTED = {
@@ -116,27 +31,44 @@ PRINTED = {
     "temperature": ("0.07", "0.1"),
     "queue": ("65536", None),
     "key_momentum": ("0.999", None),
-    "hidden": ("False", "True"),
+    "hidden": ("no", "yes"),
     "weight_decay": ("0.0001", "1e-06"),
+}
+WORDS = {
+    "lr": "learning rate",
+    "queue": "keys in the queue",
+    "key_momentum": "momentum of the key encoder",
+    "hidden": "hidden layer before the projection",
+    "weight_decay": "weight decay",
 }
 UNSTATED = ("queue", "key_momentum", "hidden")  # by msatl
 
 
 def settings_table(profile: str) -> PlainTable:
-    """Set the recipe of SSTL-M beside those of the methods that it follows (msatl sec. 6.2)."""
-    ours = SstlmSettings()
-    here = self_supervised(AttentionResNetSettings(50), profile, False).training
-    rows = {
-        name: {
-            "MoCo": moco,
-            "SimCLR": simclr,
-            "msatl": None if name in UNSTATED else f"{getattr(ours, name)}",
-            f"SSTL-M here, {profile}": f"{getattr(here, name)}",
+    """Set the recipes of the three methods here beside the printed ones (msatl sec. 6.2, 6.4)."""
+    ours, network = SstlmSettings(), AttentionResNetSettings(50)
+    here = {m: self_supervised(network, profile, False, k).training for m, k in METHODS.items()}
+    rows = {}
+    for name, (moco, simclr) in PRINTED.items():
+        printed = {"SSTL-M": None if name in UNSTATED else _told(getattr(ours, name))}
+        printed |= {"MoCo": moco, "SimCLR": simclr}
+        rows[WORDS.get(name, name)] = {
+            f"{method}, {side}": value
+            for method, settings in here.items()
+            for side, value in (
+                ("print", printed[method]),
+                ("here", _told(getattr(settings, name, None))),
+            )
         }
-        for name, (moco, simclr) in PRINTED.items()
-    }
-    frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("setting")
-    return PlainTable(frame, "A dash: not stated, or the method has no such thing.")
+    note = f"Here: profile {profile}. A dash: not stated, or the method has no such thing."
+    return PlainTable(pd.DataFrame.from_dict(rows, orient="index"), note)
+
+
+def _told(value: float | None) -> str | None:
+    """Write one setting: a switch in words, a number without rounding errors."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return None if value is None else f"{value:g}"
 
 
 def short_runs(page: Page) -> dict[str, Record]:
@@ -192,19 +124,72 @@ def draw_runs(axes: Sequence[Axes], runs: Mapping[str, Record], known: Mapping[s
 QUANTITIES = {"loss": "loss", "knn_accuracy": "probe, accuracy", "spread": "spread of projections"}
 
 
-def seen_table(runs: Mapping[str, Record]) -> PlainTable:
-    """Count the images of each split that a stage learnt from, as its record says."""
-    rows = {
-        name: {split: int(record.metrics[f"seen_{split}"]) for split in ("train", "val", "test")}
-        for name, record in runs.items()
-    }
-    note = "Images learnt from; every stage writes them into its record, image by image."
-    return PlainTable(pd.DataFrame(rows).T, note)
+def ends_table(runs: Mapping[str, Record], known: Mapping[str, Sequence[Record]]) -> PlainTable:
+    """Return how each stage ended: images learnt from, and what its validation images show.
+
+    Args:
+        runs: of this page, by method.
+        known: recorded ones.
+    """
+    rows = {}
+    for name in METHODS:
+        for record in known.get(name, []):
+            seed = f", seed {record.body['spec']['seed']}" if len(known[name]) > 1 else ""
+            rows[f"{name}, recorded{seed}"] = _end(record)
+        rows[f"{name}, this run"] = _end(runs[name])
+    note = (
+        "Learnt from: training, validation and test images, as the record says image by image. "
+        "Lobes: share of the regions of validation slices that are told apart, 0.20 by chance. "
+        "Collapsed: looks at the validation slices that found next to no difference between them."
+    )
+    return PlainTable(pd.DataFrame.from_dict(rows, orient="index"), note)
 
 
-def sentences(chosen: Slices, seed: int) -> dict[str, float | int]:
-    """Return the numbers of the page's sentences."""
+def _end(record: Record) -> dict[str, str | None]:
+    looks = record.curve.dropna(subset=["spread"])
+    last = looks.iloc[-1]
+    seen = [f"{record.metrics[f'seen_{split}']:.0f}" for split in ("train", "val", "test")]
     return {
+        "learnt from": " / ".join(seen),
+        "probe, accuracy": f"{last['knn_accuracy']:.2f}",
+        "probe, AUC": f"{last['knn_auc']:.2f}" if "knn_auc" in last else None,
+        "spread": f"{last['spread']:.2f}",
+        "directions": f"{last['effective_rank']:.1f}",
+        "lobes": f"{last['region_accuracy']:.2f}" if "region_accuracy" in last else None,
+        "collapsed": f"{looks['collapsed'].sum():.0f} of {len(looks)}",
+    }
+
+
+def told(known: Mapping[str, Sequence[Record]]) -> str:
+    """Say how the recorded SSTL-M ended, or that there is none."""
+    if not known.get("SSTL-M"):
+        return "SSTL-M is not recorded yet"
+    last = [record.curve.dropna(subset=["spread"]).iloc[-1] for record in known["SSTL-M"]]
+    lobes, probe = (np.mean([row[name] for row in last]) for name in ("region_accuracy", "knn_auc"))
+    return (
+        f"on slices that it did not learn from, the recorded SSTL-M tells {lobes:.0%} of the lobes "
+        f"apart, and neighbours in its features guess the diagnosis with an AUC of {probe:.2f}"
+    )
+
+
+def sentences(
+    chosen: Slices, held: pd.DataFrame, known: Mapping[str, Sequence[Record]], seed: int
+) -> dict[str, float | int | str]:
+    """Return the numbers of the page's sentences.
+
+    Args:
+        chosen: slices whose lungs were located.
+        held: what the regions of drawn slices hold.
+        known: recorded stages, by method.
+        seed: of the drawn slices.
+    """
+    own = np.diag(held.iloc[:, : len(held)])
+    return {
+        "own_low": float(own.min()),
+        "own_high": float(own.max()),
+        "no_lung_low": float(held["no lung"].min()),
+        "no_lung_high": float(held["no lung"].max()),
+        "ended": told(known),
         "located": len(chosen.images),
         "whole": whole_share(chosen),
         "error": box_error(seed=seed),

@@ -46,8 +46,7 @@ def drops(chosen: TrainingSettings) -> str:
     >>> drops(TrainingSettings(epochs=1, milestones=(0.6, 0.8)))
     'never'
     """
-    found = [round(share * chosen.epochs) for share in chosen.milestones]
-    return ", ".join(f"{epoch}" for epoch in found if epoch < chosen.epochs) or "never"
+    return ", ".join(f"{epoch}" for epoch in chosen.drops if epoch < chosen.epochs) or "never"
 
 
 def rate_table(page: Page) -> pd.DataFrame:

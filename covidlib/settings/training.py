@@ -20,7 +20,8 @@ class TrainingSettings:
         normalisation: how grey values reach the network ("unit", "signed", "zscore", "imagenet").
         epochs, batch: length of training and images per step.
         lr, momentum, weight_decay: of SGD.
-        milestones: epochs, as shares of the whole, at which the rate is multiplied by ``gamma``.
+        milestones: epochs, as shares of the whole, at which the rate is multiplied by ``gamma``;
+            never before the first epoch is over.
         precision: Lightning's name; bfloat16 where weights stay in float32.
         drop_last: leave out the images that do not fill an epoch's last batch.
         validate_every: epochs between looks at the validation images.
@@ -53,8 +54,16 @@ class TrainingSettings:
         >>> [TrainingSettings(epochs=10, lr=1.0).lr_at(e) for e in (0, 5, 6, 8)]
         [1.0, 1.0, 0.1, 0.010000000000000002]
         """
-        passed = sum(epoch >= round(share * self.epochs) for share in self.milestones)
-        return self.lr * self.gamma**passed
+        return self.lr * self.gamma ** sum(epoch >= drop for drop in self.drops)
+
+    @property
+    def drops(self) -> tuple[int, ...]:
+        """The epochs, counted from 0, from which on the rate is lower.
+
+        >>> TrainingSettings(epochs=10).drops, TrainingSettings(epochs=1, milestones=(0.3,)).drops
+        ((6, 8), (1,))
+        """
+        return tuple(max(1, round(share * self.epochs)) for share in self.milestones)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@
 # Lungs were looked for in {glue:text}`located` training slices; in {glue:text}`whole:.0%` of them nothing looked like two lungs, and the whole image was taken as their box.
 # On drawn slices, whose lungs are known, the boxes are right to {glue:text}`error:.0f` pixel of {glue:text}`side`.
 # Equation 2 as printed divides only the positive similarity by the temperature; {glue:text}`negatives` random negatives then weigh as little as {glue:text}`printed_weight:.4f` of a perfect pair.
+# Of the stage after STL-N and STL-M: {glue:text}`ended`.
 # ```
 
 # %% tags=["parameters"]
@@ -26,7 +27,7 @@ seed = 0
 import matplotlib.pyplot as plt
 
 from covidlib import book, diagrams, figures
-from covidlib.pages import lobes
+from covidlib.pages import contrastive_loss, lobes
 from covidlib.pages import self_supervised_transfer as parts
 
 page = book.start(profile, data, seed)
@@ -76,7 +77,7 @@ with figures.style():
 
 # %% tags=["hide-input"]
 with figures.style():
-    slider = parts.loss_browser()
+    slider = contrastive_loss.loss_browser()
 slider
 
 # %% [markdown]
@@ -86,7 +87,7 @@ slider
 with figures.style():
     fig, axes = plt.subplots(3, 2, figsize=(9, 11.5))
     for pair, temperature in zip(axes, (0.07, 0.2, 1.0), strict=True):
-        parts.draw_loss(pair, temperature)
+        contrastive_loss.draw_loss(pair, temperature)
         pair[0].set_title(f"temperature {temperature:g}")
 
 # %% [markdown]
@@ -126,11 +127,12 @@ lobes.ways_table(slices)
 
 # %% [markdown]
 # What does a region hold?
-# On drawn slices the lobes are known: each region holds its own lobe more than any other, and the largest part of it is no lung at all.
+# On drawn slices the lobes are known: each region holds its own lobe more than any other, on {glue:text}`own_low:.0%` to {glue:text}`own_high:.0%` of its area; {glue:text}`no_lung_low:.0%` to {glue:text}`no_lung_high:.0%` of it is no lung at all.
 # A real axial slice is harder on the idea: it rarely shows all five lobes, and the upper and lower lobe lie in front of and behind each other.
 
 # %% tags=["table"]
-lobes.held(seed=seed).style.format("{:.0%}").background_gradient(
+held = lobes.held(seed=seed)
+held.style.format("{:.0%}").background_gradient(
     cmap="Blues", vmin=0, vmax=1, text_color_threshold=0.18
 )
 
@@ -158,13 +160,14 @@ lobes.held(seed=seed).style.format("{:.0%}").background_gradient(
 parts.settings_table(profile)
 
 # %% [markdown]
-# Every value of the paper's recipe is MoCo's, but for the learning rate, which is ten times as high and equals SimCLR's {cite}`chen2020simclr`.
+# Every printed value of the paper's recipe is MoCo's, but for the learning rate, which is ten times as high and equals SimCLR's {cite}`chen2020simclr`.
+# 425 images are too few for the queue of the one and the batch of the other; why each value was changed is in the [deviations](deviation-contrast-sizes).
 #
 # ## Short runs
 #
 # A few epochs of each method from random weights, to see the machinery move; the comparison itself starts from the earlier stages and has its own page.
 # The *probe* lets the nearest training slices vote on each validation slice: labels serve the curve, never the loss.
-# *Spread* is 0 when every slice gets the same vector and 1 when vectors fill the sphere evenly; a collapse is marked in the curve.
+# *Spread* is 0 when every slice gets the same vector and 1 when vectors fill the sphere evenly, *directions* says in how many they vary; where either is next to nothing, the look is marked as collapsed.
 
 # %%
 runs = parts.short_runs(page)
@@ -178,9 +181,9 @@ with figures.style():
         figures.phantom_stamp(fig)
 
 # %% tags=["table"]
-for name, value in parts.sentences(slices, page.seed).items():
+for name, value in parts.sentences(slices, held, known, page.seed).items():
     page.glue(name, value)
-parts.seen_table(runs)
+parts.ends_table(runs, known)
 
 # %% [markdown]
 # ## Limits, and where to go next
