@@ -97,7 +97,8 @@ def _everybody(sides: Sequence[Sequence[Scored]]) -> tuple[np.ndarray, np.ndarra
         for s in runs
     ]
     whole = pd.concat(parts).drop_duplicates("sample").sort_values("sample", ignore_index=True)
-    kinds = group_of(whole).where(group_of(whole) != "", whole["label"])
+    kinds = group_of(whole)
+    kinds = kinds.where(kinds != "", whole["label"])
     return whole["sample"].to_numpy(), whole["cluster"].to_numpy(), kinds.to_numpy(str)
 
 

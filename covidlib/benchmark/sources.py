@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from covidlib.data.composing import groups_of
 from covidlib.data.compositions import XRAY_SOURCES
 from covidlib.data.same_pictures import NO_PAIRS
 from covidlib.data.splits import split_table
@@ -26,14 +27,8 @@ SETS = {"validation": "val", "test": "test"}
 
 
 def group_of(table: pd.DataFrame) -> pd.Series:
-    """Return the group of each X-ray: its collection and class.
-
-    Args:
-        table: ``sample``, which begins with the collection's name, and ``label``.
-    """
-    cards = table["sample"].str.split("/").str[0]
-    found = [XRAY_SOURCES.group_of(c, k) for c, k in zip(cards, table["label"], strict=True)]
-    return pd.Series(found, table.index, dtype="string")
+    """Return the group of each X-ray, a key of ``GROUPS``: its collection and class."""
+    return groups_of(XRAY_SOURCES, table)
 
 
 def tested(predictions: pd.DataFrame, test: str) -> pd.DataFrame:

@@ -90,6 +90,18 @@ def compose(
     return Dataset(composition.name, result, tuple(classes), phantom=phantom is not None)
 
 
+def groups_of(composition: Composition, table: pd.DataFrame) -> pd.Series:
+    """Return the group of each image (see ``Part``), "" where its part has none.
+
+    Args:
+        composition: whose images they are.
+        table: ``sample`` as ``compose`` names them, and ``label``.
+    """
+    cards = table["sample"].str.split("/").str[0]
+    found = [composition.group_of(c, k) for c, k in zip(cards, table["label"], strict=True)]
+    return pd.Series(found, table.index, dtype="string")
+
+
 def _find(part: Part, order: int, root, phantom) -> Found:
     from covidlib.data.opening import located, open_dataset
 

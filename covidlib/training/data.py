@@ -11,6 +11,7 @@ from torch import LongTensor
 from covidlib.data import Dataset, open_dataset
 from covidlib.data.batches import Images, images_on
 from covidlib.data.cache import Cached, build_cache
+from covidlib.data.composing import groups_of
 from covidlib.data.compositions import COMPOSITIONS
 from covidlib.data.splits import limit_split, split_table
 from covidlib.errors import DataError
@@ -96,7 +97,5 @@ def learnt_from(table: pd.DataFrame, settings: DataSettings) -> pd.DataFrame:
     if settings.learn_from not in subsets:
         known = ", ".join(subsets) or "none"
         raise DataError(f"{settings.dataset} has no subset {settings.learn_from!r}; it has {known}")
-    cards = table["sample"].str.split("/").str[0]
-    groups = [composition.group_of(c, k) for c, k in zip(cards, table["label"], strict=True)]
-    stays = pd.Series(groups, table.index).isin(subsets[settings.learn_from])
+    stays = groups_of(composition, table).isin(subsets[settings.learn_from])
     return table.assign(split=table["split"].where(stays | (table["split"] == "test")))
