@@ -9,7 +9,7 @@ from covidlib.benchmark import GROUPS, Board
 from covidlib.benchmark.keeping import Kept, read
 from covidlib.benchmark.sources import counts, overlap, splits
 from covidlib.book import Page
-from covidlib.data import findings
+from covidlib.data import Dataset, findings
 from covidlib.data_page import PlainTable
 from covidlib.pages.results import NOT_YET, Results, gather
 from covidlib.plans.across import (
@@ -104,11 +104,29 @@ def rows_of(sides: Sides) -> list[tuple[str, str]]:
 # Sources
 
 
-def seen_table(page: Page, sides: Sides) -> PlainTable:
+@dataclass(frozen=True)
+class Sources:
+    """What this run learns from.
+
+    Args:
+        xrays: the X-rays of all sources.
+        tables: images with their split, by training set.
+    """
+
+    xrays: Dataset
+    tables: Mapping[str, pd.DataFrame]
+
+
+def sources(page: Page) -> Sources:
+    """Return the images of every training set of this run."""
+    xrays, tables = splits(page.profile, page.root, page.phantom)
+    slices = training_data(images(CT, page.profile, page.phantom), page.root).table
+    return Sources(xrays, {CT: slices} | tables)
+
+
+def seen_table(seen: Sources, sides: Sides) -> PlainTable:
     """Return which images each training learns from, here and in the recorded runs."""
-    tables = {n: training_data(images(n, page.profile, page.phantom), page.root).table
-              for n in (CT, *XRAYS, *HELD_OUT)}  # fmt: skip
-    frame = counts(tables).rename(index=LEARNT, columns=GROUPS)
+    frame = counts(seen.tables).rename(index=LEARNT, columns=GROUPS)
     if sides.kept:
         known = {LEARNT[name]: one.counts["training"] for name, one in sides.kept.items()}
         frame["training, recorded"] = [known.get(name, NOTHING) for name in frame.index]
@@ -119,7 +137,7 @@ def seen_table(page: Page, sides: Sides) -> PlainTable:
     return PlainTable(frame.replace(0, NOTHING), caption)
 
 
-def overlap_table(page: Page, sides: Sides) -> PlainTable:
+def overlap_table(seen: Sources, sides: Sides) -> PlainTable:
     """Return what training and test images share, here and in the recorded runs."""
     lines = {
         "left_out": "pictures that two collections have, here once",
@@ -128,11 +146,10 @@ def overlap_table(page: Page, sides: Sides) -> PlainTable:
         "pictures": "pairs of like pictures, one learnt from, one tested",
     }
     columns = {}
-    dataset, tables = splits(page.profile, page.root, page.phantom)
     for name in XRAYS:
         one = sides.kept.get(name)
         columns[f"{LEARNT[name]}, recorded"] = dict(one.overlap) if one else {}
-        found = overlap(dataset, tables[name]) | {"pictures": "not compared"}
+        found = overlap(seen.xrays, seen.tables[name]) | {"pictures": "not compared"}
         columns[f"{LEARNT[name]}, this run"] = found
     frame = pd.DataFrame(columns, index=list(lines)).rename(index=lines)
     recorded = [c for c in frame if c.endswith("recorded")]

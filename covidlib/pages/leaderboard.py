@@ -41,6 +41,11 @@ def floors(sides: Sides) -> Board:
     return found
 
 
+def leaderboards(sides: Sides, prices: Mapping[str, Price]) -> dict[str, pd.DataFrame]:
+    """Return the leaderboards of the recorded runs and of this run, by what a reader calls them."""
+    return {side: leaderboard(sides, which, prices) for side, which in sides.boards.items()}
+
+
 def leaderboard(sides: Sides, which: Board, prices: Mapping[str, Price]) -> pd.DataFrame:
     """Return the rows of the recorded runs or of this run: intervals and numbers, not yet text.
 
@@ -123,20 +128,15 @@ class Stacked:
         return "\n\n".join(map(repr, self.tables))
 
 
-def both(sides: Sides, prices: Mapping[str, Price]) -> Stacked:
-    """Return the recorded leaderboard and this run's, the static twin of ``sortable``."""
-    return Stacked(
-        tuple(
-            shown(leaderboard(sides, which, prices), side) for side, which in sides.boards.items()
-        )
-    )
+def both(frames: Mapping[str, pd.DataFrame]) -> Stacked:
+    """Return what ``leaderboards`` gives as tables, the static twin of ``sortable``."""
+    return Stacked(tuple(shown(frame, side) for side, frame in frames.items()))
 
 
-def sentences(sides: Sides, prices: Mapping[str, Price]) -> dict[str, str]:
+def sentences(frames: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     """Return what the page says of the recorded leaderboard and of this run's."""
     told: dict[str, str] = {}
-    for side, which in zip(("recorded", "here"), sides.boards.values(), strict=True):
-        frame = leaderboard(sides, which, prices)
+    for side, frame in zip(("recorded", "here"), frames.values(), strict=True):
         key = ("r50", "own")
         for name in ("AUC, own sources", "AUC elsewhere"):
             cell = frame.loc[key, name] if key in frame.index else None

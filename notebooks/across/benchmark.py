@@ -67,7 +67,8 @@ with figures.style():
 # None saw an image that is counted here under validation or test:
 
 # %% tags=["table", "hide-input"]
-parts.seen_table(page, sides)
+seen = parts.sources(page)
+parts.seen_table(seen, sides)
 
 # %% [markdown]
 # ## Who is in two collections
@@ -77,7 +78,7 @@ parts.seen_table(page, sides)
 # Nothing has to be removed from a test afterwards, and every training set meets the same test images.
 
 # %% tags=["table", "hide-input"]
-parts.overlap_table(page, sides)
+parts.overlap_table(seen, sides)
 
 # %% [markdown]
 # ## The leaderboard
@@ -89,15 +90,16 @@ parts.overlap_table(page, sides)
 # %% tags=["hide-input"]
 prices = tables.prices(page)
 where, known = sides.best_known
-for name, value in (parts.sentences(sides) | board.sentences(sides, prices)).items():
+frames = board.leaderboards(sides, prices)
+for name, value in (parts.sentences(sides) | board.sentences(frames)).items():
     page.glue(name, value)
-board.sortable(board.leaderboard(sides, known, prices), where)
+board.sortable(frames[where], where)
 
 # %% [markdown]
 # The same without the slider, recorded runs first, then this run:
 
 # %% tags=["table", "hide-input"]
-board.both(sides, prices)
+board.both(frames)
 
 # %% [markdown]
 # ## Training set × test set

@@ -90,16 +90,18 @@ def test_recorded_forests_stand_beside_recorded_networks(both):
     row = text.loc["forest: frame"]
     assert row["AUC elsewhere"].startswith("0.667") and row["AUC, CT"].startswith("0.500")
     assert row["ECE elsewhere"] is None
-    assert board.sentences(known, {})["recorded_first"].startswith("MAG-SD, whose interval")
+    told = board.sentences(board.leaderboards(known, {}))
+    assert told["recorded_first"].startswith("MAG-SD, whose interval")
 
 
 def test_without_records_the_page_says_so_and_shows_this_run(both):
     known = sides(here=both)
     assert known.best_known == ("this run (phantoms)", known.here)
-    first, second = board.both(known, {}).tables
+    frames = board.leaderboards(known, {})
+    first, second = board.both(frames).tables
     assert set(first.frame.to_numpy().ravel()) == {NOT_YET}
     assert second.frame.index[0] == "MAG-SD" and "phantoms" in second.caption
-    told = board.sentences(known, {})
+    told = board.sentences(frames)
     assert told["recorded_first"] == told["recorded_elsewhere"] == NOT_YET
     assert told["here_elsewhere"].startswith("0.667 [")
     assert "1 of the 1 others" in told["here_first"] or "0 of the 1 others" in told["here_first"]
