@@ -110,12 +110,10 @@ def draw_called(ax: Axes, which: Board, network: str = "r50") -> Axes:
 def draw_reliability(axes: Sequence[Axes], sides: Sides, network: str = "r50") -> None:
     """Draw how sure a network is and how often right, at home and elsewhere; one side each."""
     for ax, (name, which) in zip(axes, sides.boards.items(), strict=True):
-        runs = which.get((network, "own"), {}).get(FROM)
-        if runs:
-            models = {"own sources": runs[0], "Cohen, never seen": runs[0]}
-            shown = [tested(run, test) for run, test in zip(models.values(), (FROM, ELSEWHERE),
-                                                            strict=True)]  # fmt: skip
-            figures.reliability(ax, dict(zip(models, shown, strict=True)), bins=6)
+        if runs := which.get((network, "own"), {}).get(FROM):
+            tests = {"own sources": FROM, "Cohen, never seen": ELSEWHERE}
+            shown = {title: tested(runs[0], test) for title, test in tests.items()}
+            figures.reliability(ax, shown, bins=6)
         else:
             nothing(ax)
         ax.set_title(name)
