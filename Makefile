@@ -70,7 +70,7 @@ reference: $(INSTALLED) ## make every run of a paper and record it: PAPER=msatl|
 
 # Weights are not recorded, so these are computed where `reference` left them.
 SCORES_msatl := stage_scores heat_scores
-SCORES_magsd := protocol_scores
+SCORES_magsd := protocol_scores localization_scores
 SCORES_manet := lung_heat elsewhere
 SCORES_across := benchmark
 scores: $(INSTALLED) ## keep what needs the weights of recorded runs: LEEP, heatmaps, other images

@@ -1,218 +1,235 @@
 """Does attention find the pneumonia? (``notebooks/magsd/localization.py``)."""
 
-import argparse
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from covidlib import figures
 from covidlib.book import Page
-from covidlib.data import open_dataset
-from covidlib.data.cache import Cached, build_cache
-from covidlib.data.composing import DRAWN
-from covidlib.data.preprocessing import Preprocessing
-from covidlib.data_page import PlainTable
-from covidlib.errors import CovidlibError
-from covidlib.evaluation.localization import enclosing_box, iou, region
-from covidlib.explain.checks import blob
+from covidlib.data.cache import Cached
+from covidlib.evaluation import Interval
+from covidlib.evaluation.localization import iou, region
+from covidlib.evaluation.resampling import draw as draw_patients
 from covidlib.figures import overlay
-from covidlib.models.ma_net import MANetSettings
-from covidlib.pages.results import NOT_YET
-from covidlib.plans.magsd import CLAHE, PHANTOM, run_of
-from covidlib.published import claims
+from covidlib.localization_scores import (
+    BLOB,
+    CLASSES,
+    COARSE,
+    FOLDER,
+    LETTERS,
+    LUNGS,
+    MEAN,
+    MEASURES,
+    SIZE,
+    THRESHOLDS,
+    Overlaps,
+    outlined,
+    place,
+    pooled,
+    read,
+    scores,
+    specs,
+)
+from covidlib.localization_scores import mean_attention as attention
+from covidlib.localization_scores.scoring import decoded
+from covidlib.pages.results import NOT_YET, nothing
+from covidlib.published import PaperValue, claims
+from covidlib.runs.provenance import of_images
 from covidlib.runs.running import load, run
-from covidlib.runs.spec import RunSpec
 from covidlib.runs.store import Store
-from covidlib.training.attention_augmentation import rescale, upsample
-from covidlib.training.data import TrainingData, training_data
-from covidlib.training.magsd import MAGSD
-from covidlib.training.method import prepare
+from covidlib.tables import ComparisonTable, Row, comparison_table
+from covidlib.training.data import training_data
+from covidlib.verdicts import Measured
 
-SIZE = 224  # magsd sec. 4.4.6: maps from 7x7 to 224x224
-THRESHOLDS = (0.3, 0.5, 0.7)  # ours; the paper gives none
-CLASSES = tuple(dict.fromkeys(DRAWN[k] for k in ("covid19", "bp")))
-SOURCES = ("mean attention", "floor: lung mask", "floor: centre blob")
-FILE = Path("magsd") / "localization" / "iou.csv"
-
-
-def spec_of(profile: str, phantoms: bool) -> RunSpec:
-    """Return MAG-SD on the first fold of data set B ("trained on the Dataset B")."""
-    return run_of(MANetSettings(), "B", profile, phantoms, fold=0)
+MIDDLE = 0.5  # the threshold of tables; the figure has all
+SOURCES = (MEAN, LUNGS, BLOB, COARSE)
+# "masks for COVID-19 cases … boxes for other pneumonia" (magsd sec. 4.4.6).
+PRINTED = dict(zip(CLASSES, MEASURES, strict=True))
+TITLES = {"mask": "masks", "box": "boxes"}
+RESAMPLES = 2000
+FILE = FOLDER  # of the kept overlaps, under ``book/results``
 
 
-def trained(page: Page) -> tuple[MAGSD, TrainingData]:
-    """Return that network, from the page's store or trained now, and what it was trained on."""
-    spec = spec_of(page.profile, page.phantom)
+@dataclass(frozen=True)
+class Located:
+    """What this run's network attends to.
+
+    Args:
+        cached: images with outlines.
+        heat: its mean attention over them. Shape: (N, S, S).
+        found: the overlaps.
+    """
+
+    cached: Cached
+    heat: np.ndarray
+    found: Overlaps
+
+
+def locate(page: Page) -> Located:
+    """Score MAG-SD on the first fold of data set B ("trained on the Dataset B") in this run.
+
+    The network is that of the page's store, or is trained now.
+    """
+    spec = specs(page.profile, LETTERS[0], page.phantom)[0]
     data = training_data(spec.data, page.root)
     record = run(spec, Store(page.store), page.root, profile=page.profile)
-    return load(record, spec, data), data
+    dataset = outlined(data, page.root, page.phantom)
+    cached = decoded(dataset, SIZE)
+    heat = attention(load(record, spec, data), cached)
+    table = scores({MEAN: heat}, cached)
+    found = Overlaps(spec.key, LETTERS[0], 0, table, of_images(dataset, page.profile))
+    return Located(cached, heat, found)
 
 
-def outlined(data: TrainingData, root: Path | None, phantom: bool) -> Cached:
-    """Return the images with outlines that a network has not been trained on.
-
-    Args:
-        data: of the network. An image leaves where its file's stem, or its patient, is in the
-            training or validation part.
-        root: the data root.
-        phantom: whether the images are drawn.
-    """
-    found = open_dataset("magsd-localization", root, phantom=PHANTOM if phantom else None)
-    table = found.table[found.table["lesion_mask"].notna()]
-    if not phantom:  # drawn images are of other patients than the network's
-        seen = data.table[data.table["split"].isin(["train", "val"])]
-        stems = {Path(sample).stem for sample in seen["sample"]}
-        people = set(seen["patient"].dropna().str.split(":").str[1])
-        own = table["patient"].str.split(":").str[1]
-        met = [Path(s).stem in stems for s in table["sample"]] | own.isin(people).to_numpy(bool)
-        table = table[~met]
-    unseen = replace(found, table=table.reset_index(drop=True))
-    return build_cache(unseen, Preprocessing(SIZE, clahe_clip=CLAHE), masks=True)
+def recorded(results: Path) -> pd.DataFrame | None:
+    """Return the kept overlaps, a row per image and region; None where there are none."""
+    found = recorded_runs(results)
+    return pooled(found) if found else None
 
 
-@torch.no_grad()
-def mean_attention(method: MAGSD, cached: Cached) -> np.ndarray:
-    """Return the mean over attention maps, in [0, 1], at the size of the images: (N, S, S)."""
-    method.network.eval()
-    settings, found = replace(method.settings, size=SIZE), []
-    for image in cached.images:
-        batch = torch.from_numpy(np.array(image))[None, None]
-        _, maps = method.network.attend(prepare(batch, settings).images)
-        found.append(upsample(rescale(maps.float().mean(1, keepdim=True)), SIZE)[0, 0].numpy())
-    return np.stack(found)
+def recorded_runs(results: Path) -> list[Overlaps]:
+    """Return the kept overlaps of the runs on B, or on A where B has none; see ``LETTERS``."""
+    found = read(results)
+    for letter in LETTERS:
+        if chosen := [one for one in found if one.letter == letter]:
+            return chosen
+    return []
 
 
-def scores(heat: np.ndarray, cached: Cached) -> pd.DataFrame:
-    """Return the overlap of every image's regions with its outline.
+def interval(found: Sequence[Overlaps], label: str, source: str, threshold: float, measure: str):
+    """Return a mean overlap over images with a 95% interval over patients; None without images.
+
+    An image that several runs did not train on counts with their mean.
 
     Args:
-        heat: of ``mean_attention``.
-        cached: the images.
-
-    Returns:
-        Columns sample, label, source (one of ``SOURCES``), threshold (NaN for the lung mask), mask
-        (IoU of region and outline) and box (IoU of the rectangles around them).
+        found: of runs.
+        label: one of ``CLASSES``.
+        source: one of ``SOURCES``.
+        threshold: one of ``THRESHOLDS``; of no meaning for the lungs.
+        measure: one of ``MEASURES``.
     """
-    centre, lines = blob((SIZE, SIZE)).numpy(), []
-    for place, row in enumerate(cached.table.itertuples()):
-        truth = np.array(cached.lesions[place]) > 0
-        if not truth.any():
-            continue
-        maps = {SOURCES[0]: heat[place], SOURCES[2]: centre}
-        regions = [(s, t, region(m, t)) for s, m in maps.items() for t in THRESHOLDS]
-        if cached.has_lung[place]:
-            regions.append((SOURCES[1], float("nan"), np.array(cached.lungs[place]) > 0))
-        for source, threshold, found in regions:
-            lines.append(
-                {
-                    "sample": row.sample,
-                    "label": row.label,
-                    "source": source,
-                    "threshold": threshold,
-                    "mask": iou(found, truth),
-                    "box": iou(enclosing_box(found), enclosing_box(truth)),
-                }
-            )
-    return pd.DataFrame(lines)
-
-
-def recorded(folder: Path) -> pd.DataFrame | None:
-    """Return the recorded overlaps, None where there are none."""
-    path = folder / FILE
-    return pd.read_csv(path) if path.is_file() else None
-
-
-def table(found: pd.DataFrame, folder: Path, phantom: bool) -> PlainTable:
-    """Return mean overlaps by class and source, recorded and of this run.
-
-    The paper compares masks for COVID-19 and boxes for other pneumonia; both are shown for both.
-    """
-    known = recorded(folder)
-    this_run = "this run (phantoms)" if phantom else "this run"
-    lines: dict[tuple[str, str], dict[str, str]] = {}
-    for label in CLASSES:
-        for source in SOURCES:
-            for threshold in (None,) if "lung" in source else THRESHOLDS:
-                name = source if threshold is None else f"{source}, above {threshold:g}"
-                lines[label, name] = {
-                    f"{measure}, {side}": _mean(frame, label, source, threshold, measure)
-                    for side, frame in (("recorded", known), (this_run, found))
-                    for measure in ("mask", "box")
-                }
-    frame = pd.DataFrame.from_dict(lines, orient="index")
-    frame.index = pd.MultiIndex.from_tuples(frame.index)
-    note = "Mean IoU over images, with 95% intervals (bootstrap over images) and their number."
-    return PlainTable(frame, note)
-
-
-def _mean(frame: pd.DataFrame | None, label, source, threshold, measure: str) -> str:
-    if frame is None:
-        return NOT_YET
-    own = frame[(frame["label"] == label) & (frame["source"] == source)]
-    if threshold is not None:
+    if not found:
+        return None
+    table = pooled(found)
+    own = table[(table["label"] == label) & (table["source"] == source)]
+    if source != LUNGS:
         own = own[own["threshold"] == threshold]
     values = own[measure].to_numpy(float)
     if not len(values):
-        return "no image"
-    drawn = np.random.default_rng(0).choice(values, (2000, len(values))).mean(1)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return f"{values.mean():.2f} [{low:.2f}, {high:.2f}] ({len(values)})"
+        return None
+    rng = np.random.default_rng([0, RESAMPLES])
+    people = own["patient"].to_numpy(str)
+    times = draw_patients(people, np.zeros(len(people)), RESAMPLES, rng).astype(float)
+    low, high = np.quantile(times @ values / times.sum(1), [0.025, 0.975])
+    return Interval(float(values.mean()), float(low), float(high), len(found), len(values))
 
 
-def draw(axes: Sequence[Axes], heat: np.ndarray, cached: Cached, threshold: float = 0.5) -> None:
+def table(found: Sequence[Overlaps], known: Sequence[Overlaps]) -> ComparisonTable:
+    """Return paper, recorded, this run and verdict by class and source, above the middle threshold.
+
+    Args:
+        found: of this run.
+        known: recorded.
+    """
+    printed, rows = lower_bound(), []
+    for label in CLASSES:
+        for source in SOURCES:
+            name = f"{label}: {source}" + ("" if source == LUNGS else f", above {MIDDLE:g}")
+            sides = [_measured(side, label, source) for side in (known, found)]
+            if all(side == () for side in sides):
+                continue
+            paper = {TITLES[PRINTED[label]]: printed} if source == MEAN else {}
+            link = f"../../results/{place(known[0].key, Path())}" if known else None
+            rows.append(Row(name, paper, *sides, link=link))
+    note = (
+        "Mean IoU over images with 95% intervals over patients; n: networks. The paper's number is "
+        f"a lower bound. Recorded: {trained_on(known)}."
+    )
+    return comparison_table(rows, tuple(TITLES.values()), note=note)
+
+
+def _measured(found: Sequence[Overlaps], label: str, source: str) -> Measured | tuple[()]:
+    each = {TITLES[m]: interval(found, label, source, MIDDLE, m) for m in MEASURES}
+    if None in each.values():
+        return ()
+    return Measured(each, tuple(one.provenance for one in found))
+
+
+def lower_bound() -> PaperValue:
+    """Return what the paper says that its overlaps exceed (claim magsd-P15)."""
+    row = claims("magsd").set_index("id").loc["magsd-P15"]
+    value = float(row["value"])
+    return PaperValue(row["value"], "", value, 0.0, float("nan"), 2, row["where"])
+
+
+def trained_on(known: Sequence[Overlaps]) -> str:
+    """Name the data set and the folds of recorded networks."""
+    if not known:
+        return NOT_YET
+    folds = "one fold" if len(known) == 1 else f"{len(known)} folds"
+    return f"networks of {folds} of data set {known[0].letter}"
+
+
+def draw(axes: Sequence[Axes], located: Located, threshold: float = MIDDLE) -> None:
     """Draw images under their mean attention: the outline, and the box around the region."""
+    cached, heat = located.cached, located.heat
     order = cached.table.groupby("label", sort=False).cumcount().argsort(kind="stable")
-    for ax, place in zip(axes, order, strict=False):
-        row = cached.table.iloc[place]
-        outline = np.array(cached.lesions[place]) > 0
-        overlay(ax, np.array(cached.images[place]), heat[place], outline=outline)
-        found = region(heat[place], threshold)
+    for ax, number in zip(axes, order, strict=False):
+        row = cached.table.iloc[number]
+        outline = np.array(cached.lesions[number]) > 0
+        overlay(ax, np.array(cached.images[number]), heat[number], outline=outline)
+        found = region(heat[number], threshold)
         value = iou(found, outline)
         rows, columns = np.flatnonzero(found.any(1)), np.flatnonzero(found.any(0))
         if len(rows):
-            wide, high = np.ptp(columns) + 1, np.ptp(rows) + 1
+            wide, high = np.ptp(columns), np.ptp(rows)
             look = {"fill": False, "edgecolor": "white", "linewidth": 1.6}
             ax.add_patch(Rectangle((columns[0], rows[0]), wide, high, **look))
         ax.set_title(f"{row['label']}\nIoU {value:.2f}", fontsize="small")
 
 
-def sentences(found: pd.DataFrame, folder: Path) -> dict[str, str | float]:
-    """Return the numbers of the page's first box."""
-    known = recorded(folder)
-    told: dict[str, str | float] = {
-        "claimed": float(claims("magsd").set_index("id").loc["magsd-P15", "value"]),
-        "images": int(found["sample"].nunique()),
+def draw_overlaps(axes: Sequence[Axes], found: Sequence[Overlaps]) -> None:
+    """Draw overlap over threshold, a panel per class in the paper's measure for it.
+
+    Args:
+        axes: one per class.
+        found: of the runs that are drawn.
+    """
+    for ax, (label, measure) in zip(axes, PRINTED.items(), strict=True):
+        for source, look in figures.looks(SOURCES):
+            each = {t: interval(found, label, source, t, measure) for t in THRESHOLDS}
+            known = {t: i for t, i in each.items() if i is not None}
+            if not known:
+                continue
+            low, value, high = np.array([(i.low, i.value, i.high) for i in known.values()]).T
+            ax.plot(list(known), value, marker="o", label=source, **look)
+            ax.fill_between(list(known), low, high, color=look["color"], alpha=0.15, linewidth=0)
+        if not ax.lines:
+            nothing(ax)
+            continue
+        ax.axhline(lower_bound().value, color="0.3", linewidth=1, label="paper: more than this")
+        ax.set(title=f"{label}, {TITLES[measure]}", xlabel="threshold", xticks=THRESHOLDS)
+        ax.set(ylabel="mean IoU", ylim=(0, None))
+
+
+def sentences(found: Overlaps, known: Sequence[Overlaps]) -> Mapping[str, str | float | int]:
+    """Return the numbers of the page's text."""
+    told: dict[str, str | float | int] = {
+        "claimed": lower_bound().value,
+        "images": int(found.table["sample"].nunique()),
+        "networks": trained_on(known),
     }
-    for label, measure, name in ((CLASSES[0], "mask", "covid"), (CLASSES[1], "box", "pneumonia")):
-        told[name] = _mean(known, label, SOURCES[0], 0.5, measure)
-        told[f"{name}_lungs"] = _mean(known, label, SOURCES[1], None, measure)
+    for (label, measure), name in zip(PRINTED.items(), ("covid", "pneumonia"), strict=True):
+        for source, end in ((MEAN, ""), (LUNGS, "_lungs"), (BLOB, "_blob")):
+            value = interval(known, label, source, MIDDLE, measure)
+            told[name + end] = NOT_YET if value is None else _short(value)
     return told
 
 
-def main() -> None:
-    """Record the overlaps of a finished run on real images."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--store", type=Path, required=True, help="folder of runs")
-    parser.add_argument("--profile", default="laptop", choices=("laptop", "paper"))
-    parser.add_argument("--results", type=Path, default=Path("book/results"))
-    given = parser.parse_args()
-    spec = spec_of(given.profile, phantoms=False)
-    record = Store(given.store).get(spec)
-    if record is None:
-        raise CovidlibError(f"{spec.key} is not in {given.store}: run magsd/architectures first")
-    data = training_data(spec.data, given.data)
-    cached = outlined(data, given.data, phantom=False)
-    found = scores(mean_attention(load(record, spec, data), cached), cached)
-    path = given.results / FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    found.round(5).to_csv(path, index=False)
-
-
-if __name__ == "__main__":
-    main()
+def _short(value: Interval) -> str:
+    return f"{value.value:.2f} [{value.low:.2f}, {value.high:.2f}]"

@@ -17,6 +17,7 @@ from covidlib.claims.magsd_experiments import (
 from covidlib.claims.magsd_measures import Spread
 from covidlib.evaluation.comparisons import corrected_t
 from covidlib.evaluation.contrasts import Effect
+from covidlib.localization_scores import BLOB, CLASSES, MEAN, Overlaps, write
 from covidlib.plans import plan
 from covidlib.published import claims
 from covidlib.runs.folds import image_counts
@@ -86,10 +87,13 @@ def _printed_plain_specificity() -> float:
 
 def test_without_records_nothing_is_claimed(tmp_path):
     table = ledger("magsd", magsd.CLAIMS, tmp_path)
-    assert set(table["verdict"]) == {NOT_TESTABLE}
+    counted = table.loc["magsd-Q28"]
+    assert counted["verdict"] == SUPPORTED and "23.74 M parameters" in counted["reason"]
+    assert set(table.drop("magsd-Q28")["verdict"]) == {NOT_TESTABLE}
     assert table["reason"].str.len().min() > 10
     told = table["reason"].str.contains("not recorded yet")
     assert told.sum() == 25  # the other four are not computed from runs
+    assert table.loc["magsd-Q07", "needs"].startswith("runs of 4 of its 4 rows (A: FPN, ")
 
 
 def test_folds_are_averaged_over_sets_and_tested_as_by_hand(tmp_path):
@@ -150,7 +154,10 @@ def test_one_set_that_contradicts_is_enough(tmp_path):
 def test_some_sets_alone_never_support_a_claim_about_all(tmp_path):
     world(tmp_path, "preprocessing", clahe({"A": 0.05}), sets="A")
     reason = BY_ID["11"].experiment(tmp_path)
-    assert reason.startswith("1 of the 3 comparisons") and "+0.054" in reason
+    assert reason.why.startswith("1 of the 3 comparisons") and "+0.054" in reason.why
+    assert len(reason.records) == 10 and all(r.startswith("magsd/magsd-a") for r in reason.records)
+    needs = ledger("magsd", magsd.CLAIMS, tmp_path).loc["magsd-Q11", "needs"]
+    assert "runs of 4 of its 6 rows (B: CLAHE, B: without CLAHE" in needs
     against = world(tmp_path / "other", "preprocessing", clahe({"A": -0.05}), sets="A")
     assert isinstance(BY_ID["11"].experiment(against), Effect)
     assert BY_ID["13"].experiment(tmp_path) == "its runs are not recorded yet"
@@ -223,21 +230,35 @@ def test_accuracies_themselves_are_compared_with_nearly_all(tmp_path):
     assert isinstance(BY_ID["10"].experiment(tmp_path), Effect)
 
 
-def test_attention_is_compared_with_a_blob_image_by_image(tmp_path):
-    from covidlib.pages.localization import CLASSES, FILE, SOURCES
-
+def overlaps(key: str, gain: float, letter: str = "B", images: int = 6) -> Overlaps:
+    """Return overlaps that never were; COVID-19 gains less by boxes than pneumonia does."""
     lines = [
-        {"sample": f"{label}{k}", "label": label, "source": source, "threshold": t, "mask": m,
-         "box": m + extra}
+        {"sample": f"{label}{k}", "patient": "<NA>", "label": label, "source": source,
+         "threshold": t, "mask": m, "box": m + extra}
         for label, extra in zip(CLASSES, (0.0, 0.1), strict=True)
-        for k in range(6)
-        for source, m in ((SOURCES[0], 0.3 + extra), (SOURCES[2], 0.2))
+        for k in range(images)
+        for source, m in ((MEAN, 0.2 + gain + extra + 0.01 * k), (BLOB, 0.2))
         for t in (0.3, 0.5)
     ]  # fmt: skip
-    (tmp_path / FILE).parent.mkdir(parents=True)
-    pd.DataFrame(lines).to_csv(tmp_path / FILE, index=False)
+    facts = {"phantom": False, "profile": "laptop", "fingerprint": "f"}
+    return Overlaps(key, letter, 0, pd.DataFrame(lines), facts)
+
+
+def test_attention_is_compared_with_a_blob_image_by_image(tmp_path):
+    write(overlaps("one-s0-0", 0.1), tmp_path)
     found = BY_ID["22"].experiment(tmp_path)
-    assert found.value == pytest.approx(0.1) and found.runs == 1  # COVID-19 is the weaker
+    assert found.value == pytest.approx(0.125) and found.runs == 1  # COVID-19 is the weaker
+    assert found.low > 0.1 and found.images == 6  # six people, not one who is unknown
+    assert found.records == ("magsd/localization/one-s0-0.json",)
+
+
+def test_networks_that_see_the_same_outlines_are_repeats(tmp_path):
+    for number, gain in enumerate((0.05, 0.1, 0.3)):
+        write(overlaps(f"run-s{number}-{number}", gain), tmp_path)
+    write(overlaps("other-s0-9", -0.5, letter="A"), tmp_path)  # B speaks where it is recorded
+    found = BY_ID["22"].experiment(tmp_path)
+    assert found.value == pytest.approx(0.175) and found.runs == 3
+    assert found.low < 0 and len(found.records) == 3
 
 
 def test_folds_of_unequal_size():

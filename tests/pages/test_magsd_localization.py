@@ -1,83 +1,84 @@
 from dataclasses import replace
-from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
-from covidlib.data import open_dataset
-from covidlib.data.cache import Cached
+from covidlib.localization_scores import BLOB, COARSE, LUNGS, MEAN, THRESHOLDS, Overlaps, write
 from covidlib.pages import localization
 from covidlib.pages.results import NOT_YET
 
-
-@pytest.fixture
-def cached(tmp_path):
-    """Two images with a square lesion; the second has no lung mask."""
-    side = localization.SIZE
-    lesions = np.zeros((2, side, side), np.uint8)
-    lesions[:, 50:100, 60:120] = 1
-    lungs = np.zeros_like(lesions)
-    lungs[0, 50:100, 60:180] = 1
-    table = pd.DataFrame({"sample": ["a", "b"], "label": ["COVID-19", "pneumonia"]})
-    known = np.array([True, False])
-    images = np.zeros_like(lesions)
-    return Cached(images, lungs, lesions, known, np.ones(2, bool), table, (), tmp_path)
+REAL = {"phantom": False, "profile": "laptop"}
 
 
-def test_attention_on_the_lesion_scores_one_and_the_lungs_a_half(cached):
-    heat = cached.lesions.astype(float)
-    found = localization.scores(heat, cached).set_index(["sample", "source"])
-    attention = found.xs("mean attention", level="source")
-    assert (attention["mask"] == 1).all()
-    assert found.loc[("a", "floor: lung mask"), "mask"] == 0.5
-    assert ("b", "floor: lung mask") not in found.index
-    assert len(attention) == 2 * len(localization.THRESHOLDS)
+def overlaps(value=0.4, letter="A", key="run", images=6, **provenance):
+    """Attention overlaps by one value everywhere, floors by 0.1; an image a patient."""
+    lines = [
+        {"sample": f"{label}{k}", "patient": f"{label}{k}", "label": label, "source": source,
+         "threshold": t, "mask": v, "box": v}
+        for label in localization.CLASSES
+        for k in range(images)
+        for source, v in ((MEAN, value), (BLOB, 0.1), (LUNGS, 0.1))
+        for t in ((float("nan"),) if source == LUNGS else THRESHOLDS)
+    ]  # fmt: skip
+    return Overlaps(key, letter, 0, pd.DataFrame(lines), REAL | provenance)
 
 
-def test_table_and_sentences_without_records(cached, tmp_path):
-    found = localization.scores(cached.lesions.astype(float), cached)
-    frame = localization.table(found, tmp_path, phantom=True).frame
-    row = frame.loc[("COVID-19", "mean attention, above 0.5")]
-    assert row["mask, recorded"] == NOT_YET
-    assert row["mask, this run (phantoms)"] == "1.00 [1.00, 1.00] (1)"
-    told = localization.sentences(found, tmp_path)
-    assert (told["claimed"], told["images"], told["covid"]) == (0.25, 2, NOT_YET)
+def test_the_paper_is_a_lower_bound_in_its_own_measure_of_each_class():
+    drawn = overlaps(phantom=True, profile="smoke")
+    found = localization.table([drawn], [overlaps(0.1)])
+    frame = found.frame
+    printed = frame[frame["paper"].notna()]
+    assert [name for name, _ in printed.index] == [
+        "COVID-19: mean attention, above 0.5", "pneumonia: mean attention, above 0.5"
+    ]  # fmt: skip
+    assert [metric for _, metric in printed.index] == ["masks", "boxes"]
+    assert printed["verdict"].tolist() == ["below", "below"]
+    assert printed["recorded"].iloc[0].value == pytest.approx(0.1)
+    assert printed["this run"].iloc[0].value == pytest.approx(0.4)
+    assert "data set A" in found.note and not any(COARSE in name for name, _ in frame.index)
+    alone = localization.table([drawn], []).frame
+    assert set(alone["verdict"]) == {"not testable here", ""}
 
 
-def test_records_are_read_back(cached, tmp_path):
-    path = tmp_path / localization.FILE
-    path.parent.mkdir(parents=True)
-    found = localization.scores(cached.lesions.astype(float), cached)
-    found.to_csv(path, index=False)
-    told = localization.sentences(found, tmp_path)
-    assert told["covid_lungs"] == "0.50 [0.50, 0.50] (1)"
+def test_networks_of_b_speak_before_those_of_a(tmp_path):
+    assert localization.recorded_runs(tmp_path) == []
+    write(overlaps(0.2, "A", "one"), tmp_path)
+    write(overlaps(0.3, "A", "two"), tmp_path)
+    assert [one.key for one in localization.recorded_runs(tmp_path)] == ["one", "two"]
+    told = localization.sentences(overlaps(), localization.recorded_runs(tmp_path))
+    assert told["networks"] == "networks of 2 folds of data set A"
+    assert (told["claimed"], told["images"]) == (0.25, 12)
+    assert (told["covid"], told["covid_lungs"]) == ("0.25 [0.25, 0.25]", "0.10 [0.10, 0.10]")
+    write(overlaps(0.4, "B", "three"), tmp_path)
+    assert [one.key for one in localization.recorded_runs(tmp_path)] == ["three"]
 
 
-def test_images_that_were_trained_on_are_left_out(real_data, monkeypatch):
-    table = open_dataset("magsd-localization", real_data).table
-    kept = {}
+def test_nothing_recorded_is_said():
+    told = localization.sentences(overlaps(), [])
+    assert {told[name] for name in ("networks", "covid", "pneumonia_blob")} == {NOT_YET}
 
-    def keep(dataset, preprocessing, masks):
-        kept["table"] = dataset.table
-        return None
 
-    monkeypatch.setattr(localization, "build_cache", keep)
-    first, other = table.iloc[0], table.iloc[10]
-    seen = pd.DataFrame(
-        {
-            "sample": [first["sample"].replace("covid-cxr-segmentations", "x"), "y/unknown.png"],
-            "patient": [pd.NA, f"covid-chestxray-dataset:{other['patient'].split(':')[1]}"],
-            "split": ["train", "val"],
-        }
-    ).astype("string")
-    localization.outlined(SimpleNamespace(table=seen), real_data, phantom=False)
-    left = set(table["sample"]) - set(kept["table"]["sample"])
-    outlined = table[table["lesion_mask"].notna()]
-    assert first["sample"] in left
-    same = table.loc[table["patient"] == other["patient"], "sample"]
-    assert set(same) <= left
-    tested = seen.assign(split="test")
-    localization.outlined(SimpleNamespace(table=tested), real_data, phantom=False)
-    assert len(kept["table"]) == len(outlined)
-    assert replace(localization.spec_of("smoke", True), seed=0).data.dataset == "magsd-b"
+def test_intervals_are_over_patients():
+    """Five images of one patient and one of another: the mean moves as two people do."""
+    one = overlaps(images=6)
+    table = one.table
+    first = table["sample"].str.endswith("0")
+    table.loc[first & (table["source"] == MEAN), "mask"] = 1.0
+    table["patient"] = np.where(first, "p", "q")
+    value = localization.interval([replace(one, table=table)], "COVID-19", MEAN, 0.5, "mask")
+    assert value.value == pytest.approx(0.5) and value.images == 6
+    assert (value.low, value.high) == pytest.approx((0.4, 1.0))
+
+
+def test_every_threshold_is_drawn_and_an_empty_class_says_so():
+    fig, axes = plt.subplots(1, 2)
+    one = overlaps(0.3)
+    only = replace(one, table=one.table[one.table["label"] == "COVID-19"])
+    localization.draw_overlaps(axes, [only])
+    labels = [line.get_label() for line in axes[0].lines]
+    assert labels == [MEAN, LUNGS, BLOB, "paper: more than this"]
+    assert axes[0].lines[0].get_xdata().tolist() == list(THRESHOLDS)
+    assert axes[1].texts[0].get_text() == NOT_YET
+    plt.close(fig)

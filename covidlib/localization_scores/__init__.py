@@ -1,0 +1,29 @@
+"""How well MAG-SD's attention finds what radiologists outlined, measured and kept.
+
+It needs weights, which recorded results do not have. So the overlaps are computed where the
+networks were trained, and kept as numbers beside the runs:
+``python -m covidlib.localization_scores --help``. No map and no pixel of a real image is kept.
+"""
+
+from covidlib.localization_scores.keeping import FOLDER, place, pooled, read, write
+from covidlib.localization_scores.scoring import (
+    BLOB,
+    CLASSES,
+    COARSE,
+    LETTERS,
+    LUNGS,
+    MEAN,
+    MEASURES,
+    SIZE,
+    THRESHOLDS,
+    Overlaps,
+    mean_attention,
+    outlined,
+    score_run,
+    scores,
+    specs,
+)
+
+__all__ = ["BLOB", "CLASSES", "COARSE", "FOLDER", "LETTERS", "LUNGS", "MEAN", "MEASURES", "SIZE"]
+__all__ += ["THRESHOLDS", "Overlaps", "mean_attention", "outlined", "place", "pooled", "read"]
+__all__ += ["score_run", "scores", "specs", "write"]

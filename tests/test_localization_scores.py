@@ -1,0 +1,134 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from covidlib.data import open_dataset
+from covidlib.data.cache import Cached
+from covidlib.errors import DataError
+from covidlib.localization_scores import (
+    BLOB,
+    COARSE,
+    LUNGS,
+    MEAN,
+    SIZE,
+    THRESHOLDS,
+    Overlaps,
+    mean_attention,
+    outlined,
+    pooled,
+    read,
+    scores,
+    specs,
+    write,
+)
+from covidlib.settings import MAGSDSettings
+
+REAL = {"phantom": False, "profile": "laptop", "fingerprint": "f", "commit": "c", "dirty": False}
+
+
+@pytest.fixture
+def cached(tmp_path):
+    """Two images with a square lesion; the second has no lung mask and no known patient."""
+    lesions = np.zeros((2, SIZE, SIZE), np.uint8)
+    lesions[:, 50:100, 60:120] = 1
+    lungs = np.zeros_like(lesions)
+    lungs[0, 50:100, 60:180] = 1
+    table = pd.DataFrame({"sample": ["a", "b"], "label": ["COVID-19", "pneumonia"]})
+    table["patient"] = pd.array(["p", pd.NA], dtype="string")
+    images = np.zeros_like(lesions)
+    known = np.array([True, False])
+    return Cached(images, lungs, lesions, known, np.ones(2, bool), table, (), tmp_path)
+
+
+def overlaps(cached, key="run", **changes):
+    heat = cached.lesions.astype(float)
+    table = scores({MEAN: heat, COARSE: 1 - heat}, cached)
+    return replace(Overlaps(key, "A", 0, table, REAL), **changes)
+
+
+def test_attention_on_the_lesion_scores_one_and_the_lungs_a_half(cached):
+    found = overlaps(cached).table.set_index(["sample", "source"])
+    attention = found.xs(MEAN, level="source")
+    assert (attention["mask"] == 1).all() and (attention["box"] == 1).all()
+    assert found.loc[("a", LUNGS), "mask"].item() == 0.5
+    assert ("b", LUNGS) not in found.index
+    assert len(attention) == 2 * len(THRESHOLDS)
+    away = found.xs(COARSE, level="source")
+    assert (away["mask"] == 0).all()
+    # The rectangle around everything but the lesion is the whole image.
+    assert away["box"].tolist() == pytest.approx([50 * 60 / SIZE**2] * 6)
+    assert found["patient"].unique().tolist() == ["p", "b"]
+
+
+def test_overlaps_are_kept_and_read_and_phantoms_are_not(cached, tmp_path):
+    found = overlaps(cached)
+    assert write(found, tmp_path).name == "run.json"
+    assert write(found, tmp_path) is None
+    (again,) = read(tmp_path)
+    assert (again.key, again.letter, again.fold, again.provenance) == ("run", "A", 0, REAL)
+    order = ["sample", "source", "threshold"]
+    sides = [one.table.sort_values(order, ignore_index=True) for one in (found, again)]
+    pd.testing.assert_frame_equal(*sides, atol=1e-4, rtol=0, check_dtype=False)
+    with pytest.raises(DataError, match="images"):
+        write(replace(found, provenance=REAL | {"phantom": True}), tmp_path)
+
+
+def test_an_image_counts_once_with_the_mean_over_the_runs_that_score_it(cached):
+    one, two = overlaps(cached), overlaps(cached)
+    two.table.loc[two.table["source"] == MEAN, "mask"] = 0.5
+    only = replace(two, table=two.table[two.table["sample"] == "a"])
+    found = pooled([one, only]).set_index(["source", "sample"])
+    assert found.loc[(MEAN, "a"), "mask"].tolist() == [0.75] * 3
+    assert found.loc[(MEAN, "b"), "mask"].tolist() == [1.0] * 3
+    assert len(found.loc[LUNGS]) == 1 and len(found.loc[BLOB]) == 2 * len(THRESHOLDS)
+
+
+def test_the_mean_map_is_that_of_the_image_as_large_as_it_is(cached):
+    seen = []
+
+    class Corner(torch.nn.Module):
+        def attend(self, images):
+            seen.append(tuple(images.shape))
+            maps = torch.zeros(1, 2, 7, 7)
+            maps[0, 0, 0, 0], maps[0, 1, 6, 6] = 4.0, 2.0
+            return torch.zeros(1, 2), maps
+
+    method = SimpleNamespace(network=Corner(), settings=MAGSDSettings())
+    small = replace(cached, images=np.zeros((1, 64, 64), np.uint8))
+    heat = mean_attention(method, small)
+    assert seen == [(1, 3, 64, 64)] and heat.shape == (1, SIZE, SIZE)
+    assert (heat[0, 0, 0], heat[0, -1, -1], heat[0, 0, -1]) == (1.0, 0.5, 0.0)
+
+
+def test_images_that_were_trained_on_are_left_out(real_data):
+    table = open_dataset("magsd-localization", real_data).table
+    first, other = table.iloc[0], table.iloc[10]
+    seen = pd.DataFrame(
+        {
+            "sample": [first["sample"].replace("covid-cxr-segmentations", "x"), "y/unknown.png"],
+            "patient": [pd.NA, f"covid-chestxray-dataset:{other['patient'].split(':')[1]}"],
+            "split": ["train", "val"],
+        }
+    ).astype("string")
+    kept = outlined(SimpleNamespace(table=seen), real_data, phantom=False).table
+    left = set(table["sample"]) - set(kept["sample"])
+    assert first["sample"] in left
+    assert set(table.loc[table["patient"] == other["patient"], "sample"]) <= left
+    tested = outlined(SimpleNamespace(table=seen.assign(split="test")), real_data, phantom=False)
+    assert len(tested.table) == table["lesion_mask"].notna().sum()
+
+
+def test_the_runs_that_are_scored_are_rows_of_table_3():
+    from covidlib.plans import plan
+
+    rows = {
+        row.label: row.specs for row in plan("magsd/architectures", "laptop", phantoms=False).rows
+    }
+    for letter in "AB":
+        assert [s.key for s in specs("laptop", letter)] == [
+            s.key for s in rows[f"{letter}: MAG-SD"]
+        ]
