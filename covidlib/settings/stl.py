@@ -33,6 +33,15 @@ class StlnSettings(SupervisedSettings):
         """Short name of the method, for keys."""
         return "stl-n"
 
+    @property
+    def drops(self) -> tuple[int, ...]:
+        """The epochs from which on the rate is lower: never before the first one is over.
+
+        >>> StlnSettings().drops, StlnSettings(epochs=1).drops
+        ((30, 60), (1, 1))
+        """
+        return tuple(max(1, epoch) for epoch in super().drops)
+
 
 @dataclass(frozen=True)
 class StlmSettings(SupervisedSettings):

@@ -20,8 +20,7 @@ class TrainingSettings:
         normalisation: how grey values reach the network ("unit", "signed", "zscore", "imagenet").
         epochs, batch: length of training and images per step.
         lr, momentum, weight_decay: of SGD.
-        milestones: epochs, as shares of the whole, at which the rate is multiplied by ``gamma``;
-            never before the first epoch is over.
+        milestones: epochs, as shares of the whole, at which the rate is multiplied by ``gamma``.
         precision: Lightning's name; bfloat16 where weights stay in float32.
         drop_last: leave out the images that do not fill an epoch's last batch.
         validate_every: epochs between looks at the validation images.
@@ -60,10 +59,10 @@ class TrainingSettings:
     def drops(self) -> tuple[int, ...]:
         """The epochs, counted from 0, from which on the rate is lower.
 
-        >>> TrainingSettings(epochs=10).drops, TrainingSettings(epochs=1, milestones=(0.3,)).drops
-        ((6, 8), (1,))
+        >>> TrainingSettings(epochs=10).drops
+        (6, 8)
         """
-        return tuple(max(1, round(share * self.epochs)) for share in self.milestones)
+        return tuple(round(share * self.epochs) for share in self.milestones)
 
 
 @dataclass(frozen=True)
