@@ -10,8 +10,8 @@ from covidlib.data import open_dataset
 from covidlib.data.splits import split_table
 from covidlib.data_page import PlainTable
 from covidlib.evaluation.metrics import score
+from covidlib.evaluation.predictions import scored
 from covidlib.evaluation.resampling import draw
-from covidlib.pages import results
 from covidlib.pages.magsd_imbalance import weighted_tests
 from covidlib.pages.results import NOT_YET, Results
 from covidlib.plans.magsd import FOLDS, PHANTOM, PROPOSED
@@ -21,7 +21,6 @@ from covidlib.protocol_scores import (
     REPEATS,
     ProtocolScores,
     mean_negative_value,
-    read,
     score_run,
 )
 from covidlib.published import paper_value
@@ -51,11 +50,8 @@ def scores_here(page: Page, runs: Results) -> dict[str, ProtocolScores]:
 
 def right(record: Record) -> pd.Series:
     """Return which test images a run classified rightly, 1 or 0 by sample."""
-    test = record.test
-    columns = [name for name in test.columns if name.startswith("p_")]
-    chosen = np.array(columns)[test[columns].to_numpy().argmax(1)]
-    hits = chosen == ("p_" + test["label"].astype(str)).to_numpy()
-    return pd.Series(hits.astype(float), test["sample"].to_numpy(object))
+    test = scored(record.predictions)
+    return pd.Series((test.predicted == test.truth).astype(float), test.samples)
 
 
 def shares(records: Sequence[Record], scores: Scores | None) -> pd.Series:
@@ -69,6 +65,9 @@ def shares(records: Sequence[Record], scores: Scores | None) -> pd.Series:
 
 def gap(before: pd.Series, after: pd.Series, records: Sequence[Record]) -> tuple[float, ...] | str:
     """Return after minus before on the same images: mean and 95% interval over patients.
+
+    Patients are drawn within their class, as in the intervals of the other tables;
+    ``covidlib.evaluation.contrasts.paired`` draws from all of them together.
 
     Args:
         before, after: shares by sample; every image of the second must be in the first.
@@ -196,13 +195,3 @@ def sentences(page: Page, weighted: Results, runs: Results, kept: Scores) -> dic
         "again": _difference(shares(own, None), shares(own, kept), own),
         "released": _difference(shares(own, None), shares(torn_runs, kept), [*own, *torn_runs]),
     }
-
-
-def gather(page: Page, topic: str) -> Results:
-    """Return the runs of one of our own plans; see ``covidlib.pages.results.gather``."""
-    return results.gather(page, f"magsd/{topic}", quick)
-
-
-def recorded_scores(page: Page) -> dict[str, ProtocolScores]:
-    """Return the kept scores of the released test."""
-    return read(page.recorded)

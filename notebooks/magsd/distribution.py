@@ -25,7 +25,7 @@ seed = 0
 # %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 
-from covidlib import book, figures
+from covidlib import book, figures, protocol_scores
 from covidlib.pages import magsd_evaluation as ours
 from covidlib.pages import magsd_imbalance as imbalance
 from covidlib.pages import magsd_results as parts
@@ -79,7 +79,7 @@ imbalance.image_weights()
 # Both networks on A, with and without these weights; the tests are those of the other pages, paired by fold and corrected for overlapping training sets.
 
 # %% tags=["table", "hide-input"]
-weighted = ours.gather(page, "imbalance")
+weighted = parts.gather(page, "imbalance", ours.quick)
 imbalance.weighted_table(weighted)
 
 # %% tags=["table", "hide-input"]
@@ -99,8 +99,8 @@ imbalance.weighted_tests(weighted)
 # The same weights are tested in both ways, where the networks were trained, by `python -m covidlib.protocol_scores`; other folds take other trainings.
 
 # %%
-folds = ours.gather(page, "image_folds")
-kept, here = ours.recorded_scores(page), ours.scores_here(page, folds)
+folds = parts.gather(page, "image_folds", ours.quick)
+kept, here = protocol_scores.read(page.recorded), ours.scores_here(page, folds)
 
 # %% tags=["table", "hide-input"]
 ours.protocol_table(folds, kept, here)
