@@ -147,15 +147,15 @@ def overlap_table(seen: Sources, sides: Sides) -> PlainTable:
     }
     columns = {}
     for name in XRAYS:
-        one = sides.kept.get(name)
-        columns[f"{LEARNT[name]}, recorded"] = dict(one.overlap) if one else {}
-        found = overlap(seen.xrays, seen.tables[name]) | {"pictures": "not compared"}
-        columns[f"{LEARNT[name]}, this run"] = found
-    frame = pd.DataFrame(columns, index=list(lines)).rename(index=lines)
-    recorded = [c for c in frame if c.endswith("recorded")]
-    frame[recorded] = frame[recorded].astype(object).where(frame[recorded].notna(), NOT_YET)
+        here = overlap(seen.xrays, seen.tables[name]) | {"pictures": "not compared"}
+        known = sides.kept[name].overlap if name in sides.kept else dict.fromkeys(lines, NOT_YET)
+        columns[LEARNT[name]] = {
+            (text, side): facts[line]
+            for line, text in lines.items()
+            for side, facts in (("recorded", known), ("this run", here))
+        }
     return PlainTable(
-        frame,
+        pd.DataFrame(columns),
         "The last two lines must be 0. Drawn pictures resemble each other by construction, and "
         "real ones are compared where the recorded facts are made.",
     )
