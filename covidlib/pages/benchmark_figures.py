@@ -22,7 +22,7 @@ SHORT = {
     "cxnet-nih": "CXNet +\nChestX-ray8",
     "cohen-kermany": "Cohen COVID\n+ Kermany",
 }
-COLUMNS = 4
+COLUMNS = 3
 FROM, ELSEWHERE = "cxnet-nih", "cohen"  # what the curves learn from, and where they go
 THRESHOLDS = np.arange(2, 99) / 100
 
@@ -52,7 +52,7 @@ def draw_examples(axes: Sequence[Axes], pictures: Mapping[str, np.ndarray]) -> N
 def matrices_height(which: Board) -> float:
     """Return how high a figure of all matrices is, inches."""
     rows = max(1, -(-len(_crossable(which)) // COLUMNS))
-    return 3.0 * rows + 0.5
+    return 3.3 * rows + 0.5
 
 
 def _crossable(which: Board) -> list[tuple[str, str]]:
