@@ -11,13 +11,13 @@ import pandas as pd
 from covidlib.claims import magsd, manet, msatl
 from covidlib.claims.claim import (
     INCONCLUSIVE,
-    NO_EXPERIMENT,
     NOT_SUPPORTED,
     NOT_TESTABLE,
     SUPPORTED,
     VERDICTS,
     Claim,
     Counted,
+    Partly,
     judge,
     ledger,
 )
@@ -40,11 +40,11 @@ __all__ = [
     "INCONCLUSIVE",
     "NOT_SUPPORTED",
     "NOT_TESTABLE",
-    "NO_EXPERIMENT",
     "SUPPORTED",
     "VERDICTS",
     "Claim",
     "Counted",
+    "Partly",
     "judge",
     "ledger",
     "ledgers",

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from covidlib.claims.experiments import lacking, unmeasured
 from covidlib.errors import DataError
 from covidlib.evaluation import holm
 from covidlib.evaluation.contrasts import Effect
@@ -15,8 +16,8 @@ from covidlib.published import claims as printed_claims
 SUPPORTED, NOT_SUPPORTED = "supported", "not supported"
 INCONCLUSIVE, NOT_TESTABLE = "inconclusive", "not testable here"
 VERDICTS = (SUPPORTED, NOT_SUPPORTED, INCONCLUSIVE, NOT_TESTABLE)
-NO_EXPERIMENT = "no experiment yet"
 LEVEL = 0.05
+NO_EXPERIMENT = "no experiment is written for it"
 FEWEST = 3  # trainings per side, over all networks; fewer say nothing about a method: ours
 
 
@@ -27,13 +28,30 @@ class Counted:
     Args:
         holds: whether the claim does; None where it depends on how it is read.
         why: what was counted.
+        records: what it was counted in, below the folder of results; nothing where the code of the
+            networks says it.
     """
 
     holds: bool | None
     why: str
+    records: tuple[str, ...] = ()
 
 
-Found = Effect | Counted | str  # a measured effect, a count, or why there is neither
+@dataclass(frozen=True)
+class Partly:
+    """What some recorded runs say of a claim that needs more of them.
+
+    Args:
+        why: what is there, and what they give.
+        records: the runs, below the folder of results.
+    """
+
+    why: str
+    records: tuple[str, ...]
+
+
+# A measured effect, a count, a part of the runs, or why there is none of these.
+Found = Effect | Counted | Partly | str
 
 
 @dataclass(frozen=True)
@@ -50,6 +68,8 @@ class Claim:
         necessary: the experiment tests only what must hold if the claim does: it can speak
             against the claim, never for it.
         note: what a reader has to know about the experiment.
+        page: the topic of the paper's page that shows the experiment, "overall".
+        needs: what a test would take; of recorded runs the ledger says itself which are missing.
     """
 
     id: str
@@ -59,6 +79,8 @@ class Claim:
     printed: float | None = None
     necessary: bool = False
     note: str = ""
+    page: str = ""
+    needs: str = ""
 
 
 def judge(claim: Claim, found: Found, p_value: float) -> tuple[str, str]:
@@ -77,8 +99,8 @@ def judge(claim: Claim, found: Found, p_value: float) -> tuple[str, str]:
         found: what the experiment gave.
         p_value: its p value, adjusted for how many claims of the paper are tested.
     """
-    if isinstance(found, str):
-        return NOT_TESTABLE, found
+    if isinstance(found, str | Partly):
+        return NOT_TESTABLE, found if isinstance(found, str) else found.why
     if isinstance(found, Counted):
         verdicts = {True: SUPPORTED, False: NOT_SUPPORTED, None: INCONCLUSIVE}
         return verdicts[found.holds], found.why
@@ -108,8 +130,8 @@ def ledger(paper: str, experiments: Sequence[Claim], results: Path) -> pd.DataFr
 
     Returns:
         One row per claim, by id: where, statement, measure, effect (an ``Effect``), p_value
-        (adjusted), printed, verdict (or ``NO_EXPERIMENT``), reason, note. What there is not is
-        missing.
+        (adjusted), printed, verdict, reason, note, page, needs, records. What there is not is
+        missing or "".
 
     Raises:
         DataError: an experiment for a claim that the paper does not make, or two for one.
@@ -121,21 +143,49 @@ def ledger(paper: str, experiments: Sequence[Claim], results: Path) -> pd.DataFr
         raise DataError(f"{paper} makes no claim {sorted(strangers)}")
     if len(known) < len(experiments):
         raise DataError(f"a claim of {paper} has two experiments")
-    found = {name: known[name].experiment(results) for name in listed.index if name in known}
-    tested = {name: e.p_value for name, e in found.items() if isinstance(e, Effect)}
-    adjusted = holm(tested)
+    whole = {
+        name: known.get(name, Claim(name, line["statement"], unmeasured(NO_EXPERIMENT)))
+        for name, line in listed.iterrows()
+    }
+    found = {name: claim.experiment(results) for name, claim in whole.items()}
+    adjusted = holm({name: e.p_value for name, e in found.items() if isinstance(e, Effect)})
     rows = []
-    for name, line in listed.iterrows():
-        row = {"where": line["where"], "statement": line["statement"], "measure": "", "note": ""}
-        row |= {"effect": None, "p_value": None, "printed": None}
-        row |= {"verdict": NO_EXPERIMENT, "reason": ""}
-        if name in known:
-            claim, effect = known[name], found[name]
-            p_value = float(adjusted.get(name, np.nan))
-            verdict, reason = judge(claim, effect, p_value)
-            row |= {"statement": claim.statement, "measure": claim.measure, "note": claim.note}
-            row |= {"printed": claim.printed, "verdict": verdict, "reason": reason}
-            if isinstance(effect, Effect):
-                row |= {"effect": effect, "p_value": p_value}
-        rows.append(row)
+    for name, claim in whole.items():
+        one, p_value = found[name], float(adjusted.get(name, np.nan))
+        verdict, reason = judge(claim, one, p_value)
+        tested = isinstance(one, Effect)
+        rows.append(
+            {"where": listed.loc[name, "where"], "statement": claim.statement}
+            | {"measure": claim.measure, "effect": one if tested else None}
+            | {"p_value": p_value if tested else None, "printed": claim.printed}
+            | {"verdict": verdict, "reason": reason, "note": claim.note, "page": claim.page}
+            | {"needs": needed(claim, one, p_value, results)}
+            | {"records": getattr(one, "records", ())}
+        )
     return pd.DataFrame(rows, index=listed.index, dtype=object)
+
+
+def needed(claim: Claim, found: Found, p_value: float, results: Path) -> str:
+    """Say what a claim without a clear verdict would take, "" where nothing is missing.
+
+    - *not testable here*: what the claim says itself, or the rows whose runs are not recorded.
+    - *inconclusive*: those rows; three trainings per side; or how much more data would make the
+      smallest visible effect as small as the one that the paper prints. It shrinks with the square
+      root of their number, and faster where few trainings have few degrees of freedom.
+    """
+    rows = lacking(claim.experiment, results)
+    verdict, _ = judge(claim, found, p_value)
+    if verdict == NOT_TESTABLE:
+        return claim.needs or rows or "more runs of its rows"
+    if verdict != INCONCLUSIVE or not isinstance(found, Effect):
+        return ""
+    told = [rows] if rows else []
+    if found.runs < FEWEST:
+        told.append(f"{FEWEST} trainings per side")
+    elif p_value >= LEVEL and claim.printed is not None and 0 < claim.printed < found.smallest:
+        more = (found.smallest / claim.printed) ** 2
+        rounded = float(f"{more:.2g}")
+        told.append(
+            f"up to {rounded:,.0f} times as many images and trainings, to see what the paper prints"
+        )
+    return "; and ".join(told)

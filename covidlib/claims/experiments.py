@@ -1,7 +1,7 @@
 """Experiments on recorded runs: weighted sums of a paper's rows, one per network."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,7 +16,9 @@ Cell = Mapping[str, str]
 Unit = Sequence[tuple[float, Cell]]  # weights and cells of published tables: one number
 Known = Sequence[tuple[Cell, list[Record]]]  # the cells of rows, with their recorded runs
 Experiment = Callable[[Path], Effect | str]
+Asked = tuple[tuple[str, Cell], ...]  # rows: the plan to look for each in, and its cell
 NOT_RECORDED = "its runs are not recorded yet"
+NAMED = 4  # missing rows that are named; of more only their number
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,16 @@ class Contrast:
             whole = [terms for terms in whole if all(runs for _, runs in terms)]
             if whole:
                 tables = [[(w, [r.predictions for r in runs]) for w, runs in u] for u in whole]
-                return contrast(tables, self.metric, margin=self.margin)
+                used = (record for terms in whole for _, runs in terms for record in runs)
+                effect = contrast(tables, self.metric, margin=self.margin)
+                return replace(effect, records=names_of(used))
         return NOT_RECORDED
+
+    @property
+    def asked(self) -> Asked:
+        """The rows, each with the first plan that has it."""
+        cells = [cell for terms in self.units for _, cell in terms]
+        return tuple((_home(self.plans, cell), cell) for cell in cells)
 
     @property
     def printed(self) -> float | None:
@@ -81,13 +91,77 @@ class Every:
         """Return the weakest effect, or the first reason."""
         found = [part(results) for part in self.parts]
         reasons = [one for one in found if isinstance(one, str)]
-        return reasons[0] if reasons else weakest(found)
+        return reasons[0] if reasons else replace(weakest(found), records=_together(found))
+
+    @property
+    def asked(self) -> Asked:
+        """The rows of all parts."""
+        return tuple(row for part in self.parts for row in getattr(part, "asked", ()))
 
     @property
     def printed(self) -> float | None:
         """The smallest effect in the paper's own numbers."""
         values = [part.printed for part in self.parts]
         return None if None in values else min(values)
+
+
+def names_of(records: Iterable[Record]) -> tuple[str, ...]:
+    """Return where runs are recorded, below the folder of results, each once."""
+    folders = {record.folder for record in records}
+    return tuple(sorted(f"{folder.parent.name}/{folder.name}" for folder in folders))
+
+
+def kept_of(results: Path, folder: Path, keys: Iterable[str]) -> tuple[str, ...]:
+    """Return the files of a folder that keep scores of some runs, below the folder of results."""
+    ends = tuple(set(keys))
+    found = (results / folder).glob("*.json")
+    return tuple(sorted((folder / one.name).as_posix() for one in found if one.stem.endswith(ends)))
+
+
+def lacking(experiment: Experiment, results: Path) -> str:
+    """Say which rows of an experiment have no recorded run, "" where all have or none is asked."""
+    asked: Asked = getattr(experiment, "asked", ())
+    rows = {(name, _label(name, cell)): cell for name, cell in asked if _label(name, cell)}
+    missing = [
+        (name, label)
+        for (name, label), cell in rows.items()
+        if not any(runs_of(cell, known) for known in cells_of([name], results))
+    ]
+    if not missing:
+        return ""
+    named: dict[str, list[str]] = {}
+    for name, label in missing[:NAMED]:
+        named.setdefault(name, []).append(label)
+    told = "; ".join(f"{', '.join(labels)} of {name}" for name, labels in named.items())
+    more = f"; and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+    paper = missing[0][0].partition("/")[0]
+    return (
+        f"runs of {len(missing)} of its {len(rows)} rows ({told}{more}), by "
+        f"`make reference PAPER={paper}`"
+    )
+
+
+def _home(plans: Sequence[str], cell: Cell) -> str:
+    """Return the first plan that has a row; the first of all where none has."""
+    known = [name for name in plans if name in PLANS]
+    return next((name for name in known if _label(name, cell)), plans[0])
+
+
+@lru_cache
+def _labels(name: str) -> list[tuple[Cell, str]]:
+    rows = plan(name, "smoke", phantoms=True).rows
+    return [(dict(row.cell) | {"label": row.label}, row.label) for row in rows]
+
+
+def _label(name: str, cell: Cell) -> str:
+    """Return what a plan calls a row, "" where it has none."""
+    fits = (label for own, label in _labels(name) if cell.items() <= own.items())
+    return next(fits, "")
+
+
+def _together(effects: Iterable[Effect]) -> tuple[str, ...]:
+    """Return what any of several effects was computed from."""
+    return tuple(sorted({name for one in effects for name in one.records}))
 
 
 def unmeasured(reason: str) -> Experiment:

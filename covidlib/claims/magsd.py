@@ -16,7 +16,7 @@ from covidlib.claims.magsd_experiments import (
     ahead_of_third,
     hardest_pair,
 )
-from covidlib.claims.magsd_measures import Spread, located
+from covidlib.claims.magsd_measures import Spread, adds_nothing, located
 from covidlib.plans.magsd import ABLATIONS, RIVALS, SETS
 
 MODELS = tuple(model for _, model, _ in RIVALS)
@@ -24,6 +24,7 @@ CLASSIC = ("vgg16", "resnet18", "resnet50", "inceptionv3")
 FOR_COVID = ("narin_resnet", "narin_inceptionv3", "covid_net")
 OWN, PLAIN = "magsd", "magsd_0aug"  # as proposed, and without augmentation
 PNEUMONIAS = ("viral pneumonia", "bacterial pneumonia")
+SCORES = "`make scores PAPER=magsd`, where the networks were trained"
 NEARLY_ALL = 0.9  # of "nearly all predictions": ours
 
 
@@ -65,13 +66,14 @@ def _spread(topic: str, more: str, less: str) -> Spread:
     return Spread(f"magsd/{topic}", cells)
 
 
-def _claim(number: str, statement: str, found: Experiment, **options: object) -> Claim:
+def _claim(number: str, page: str, statement: str, found: Experiment, **options: object) -> Claim:
     chosen = {"measure": "accuracy", "printed": getattr(found, "printed", None)} | options
-    return Claim(f"magsd-Q{number}", statement, found, **chosen)
+    return Claim(f"magsd-Q{number}", statement, found, page=page, **chosen)
 
 
-def _reason(number: str, statement: str, reason: str) -> Claim:
-    return Claim(f"magsd-Q{number}", statement, unmeasured(reason), measure="")
+def _reason(number: str, page: str, statement: str, reason: str, needs: str) -> Claim:
+    found = unmeasured(reason)
+    return Claim(f"magsd-Q{number}", statement, found, measure="", page=page, needs=needs)
 
 
 _TABLE3 = "architectures"
@@ -113,143 +115,151 @@ _SPREAD_NOTE = (
 
 CLAIMS: tuple[Claim, ...] = (
     _claim(
-        "01", "MAG-SD is more accurate than each of the eleven other models",
+        "01", "architectures", "MAG-SD is more accurate than each of the eleven other models",
         Each(tuple(_mean(_TABLE3, OWN, model) for model in MODELS)),
         note="Each rival over the mean of the data sets.",
     ),
     _claim(
-        "02", "MAG-SD is among the three highest AUCs on each data set", _TOP_THREE, measure="AUC",
+        "02", "architectures",
+        "MAG-SD is among the three highest AUCs on each data set", _TOP_THREE, measure="AUC",
         note="Its AUC minus the third highest of the twelve others of Table 3 in the same fold. "
         "'Most stable' is not defined.",
     ),
     _claim(
-        "03", "Attention without augmentation beats ResNet50 on each data set",
+        "03", "architectures", "Attention without augmentation beats ResNet50 on each data set",
         _on_each(_TABLE3, PLAIN, ("resnet50",)),
         note="The claim says 'most of the benchmarks'; one decides here.",
     ),
     _claim(
-        "04", "ResNet50 is more specific than attention without augmentation on B",
+        "04", "architectures", "ResNet50 is more specific than attention without augmentation on B",
         _mean(_TABLE3, "resnet50", PLAIN, ("B",), metric="specificity"), measure="specificity",
         note="Table 3 prints the opposite.",
     ),
     _claim(
-        "05", "Models made for COVID-19 beat classic CNNs",
+        "05", "architectures", "Models made for COVID-19 beat classic CNNs",
         _mean(_TABLE3, FOR_COVID, CLASSIC),
         note="The claim says 'most'; the means of three models and of four can be tested.",
     ),
     _claim(
-        "06", "Models for COVID-19 without attention are less accurate on B and on C",
+        "06", "architectures",
+        "Models for COVID-19 without attention are less accurate on B and on C",
         Each(tuple(_mean(_TABLE3, PLAIN, FOR_COVID, (letter,)) for letter in ("B", "C"))),
         necessary=True,
         note="Against attention without augmentation. Other differences of these networks may be "
         "the cause.",
     ),
     _claim(
-        "07", "FPN beats InceptionV3 on A and on B",
+        "07", "architectures", "FPN beats InceptionV3 on A and on B",
         _on_each(_TABLE3, "fpn", ("inceptionv3",), ("A", "B")),
     ),
     _claim(
-        "08", "On C U-Net beats FPN and ResNet50",
+        "08", "architectures", "On C U-Net beats FPN and ResNet50",
         _on_each(_TABLE3, "unet", ("fpn", "resnet50"), ("C",)),
     ),
     _claim(
-        "09", "BCNN gains by multiscale attention and attention pooling",
+        "09", "architectures", "BCNN gains by multiscale attention and attention pooling",
         _mean(_TABLE3, "bcnn_attention", "bcnn"),
     ),
     _claim(
-        "10", "BCNN with attention is more sensitive than MAG-SD on B",
+        "10", "architectures", "BCNN with attention is more sensitive than MAG-SD on B",
         _mean(_TABLE3, "bcnn_attention", OWN, ("B",), metric="sensitivity"),
         measure="sensitivity", necessary=True,
         note="Half of the claim: what the paper calls SPC on the two classes of A is no "
         "specificity (see the audit).",
     ),
     _claim(
-        "11", "CLAHE raises accuracy on each data set",
+        "11", "preprocessing", "CLAHE raises accuracy on each data set",
         _on_each("preprocessing", "clahe", ("no_clahe",)),
     ),
     _claim(
-        "12", "Accuracy varies more without CLAHE", _spread("preprocessing", "no_clahe", "clahe"),
+        "12", "preprocessing",
+        "Accuracy varies more without CLAHE", _spread("preprocessing", "no_clahe", "clahe"),
         measure="log ratio of SDs", note=_SPREAD_NOTE + " On C Table 4 prints the opposite.",
     ),
     _claim(
-        "13", "CLAHE gains more on B and C than on A", _LARGER_GAIN,
+        "13", "preprocessing", "CLAHE gains more on B and C than on A", _LARGER_GAIN,
         note="Difference of differences. Size is not the only thing in which the sets differ.",
     ),
     _claim(
-        "14", "Two scales of attention beat one and three on each data set",
+        "14", "scales_and_pooling", "Two scales of attention beat one and three on each data set",
         _on_each("scales", "maps_7_14", ("maps_7", "maps_7_14_28")),
     ),
     _claim(
-        "15", "The third scale, 28×28, costs accuracy",
+        "15", "scales_and_pooling", "The third scale, 28×28, costs accuracy",
         _mean("scales", "maps_7_14", "maps_7_14_28"), necessary=True,
         note="That noise is the reason is not tested. Grids of 28 need images of 224 pixels; they "
         "are smaller with smaller images.",
     ),
     _claim(
-        "16", "Attention pooling beats GAP and GMP on each data set",
+        "16", "scales_and_pooling", "Attention pooling beats GAP and GMP on each data set",
         _on_each("pooling", "attention_pooling", ("gap", "gmp")),
     ),
     _claim(
-        "17", "Three augmentations beat one and two",
+        "17", "augmentation_count", "Three augmentations beat one and two",
         Each(tuple(_mean("augmentation_count", "am_ad_ap", one) for one in ("am", "am_ad"))),
         note="Both must hold over the mean of the data sets.",
     ),
     _claim(
-        "18", "By AUC two augmentations beat three on A and on B",
+        "18", "augmentation_count", "By AUC two augmentations beat three on A and on B",
         _on_each("augmentation_count", "am_ad", ("am_ad_ap",), ("A", "B"), metric="auc"),
         measure="AUC",
         note="Two are mix-up and dimming, as in Table 7; the text says mix-up and patching.",
     ),
     _claim(
-        "19", "The soft distance beats L2 in the mean",
+        "19", "regularisation", "The soft distance beats L2 in the mean",
         _mean("regularisation", "soft_distance", "l2"),
     ),
     _claim(
-        "20", "Accuracy varies more with the soft distance than with L2",
+        "20", "regularisation", "Accuracy varies more with the soft distance than with L2",
         _spread("regularisation", "soft_distance", "l2"), measure="log ratio of SDs",
         note=_SPREAD_NOTE,
     ),
     _reason(
-        "21", "Falling back to the label where the primary prediction is unsure avoids bad minima",
-        "no run does without the fallback; it takes runs with a confidence threshold of 0, several "
-        "seeds each, and a measure of a bad minimum",
+        "21", "soft_distance",
+        "Falling back to the label where the primary prediction is unsure avoids bad minima",
+        "no run does without the fallback",
+        "runs with a confidence threshold of 0, several seeds each, and a measure of a bad minimum",
     ),
     _claim(
-        "22", "Attention overlaps drawn pneumonia better than a blob in the centre does", located,
-        measure="IoU",
-        note="COVID-19 by outlines, other pneumonia by boxes; the weaker is shown. One network, so "
-        "one training. Regions are above half of the maximum.",
+        "22", "localization",
+        "Attention overlaps drawn pneumonia better than a blob in the centre does", located,
+        measure="IoU", needs=SCORES,
+        note="COVID-19 by outlines, other pneumonia by boxes; the weaker is shown. Networks are "
+        "asked about images that they were not trained on. Regions are above half of the maximum.",
     ),
     _reason(
-        "23", "Attention looks at different areas for different classes",
-        "the paper shows single images; it takes maps of all test images, laid over one another by "
-        "their lungs, and a test that permutes the classes. Weights are not recorded",
+        "23", "localization", "Attention looks at different areas for different classes",
+        "the paper shows single images, and weights, which maps need, are not recorded",
+        "maps of all test images, laid over one another by their lungs, and a test that permutes "
+        "the classes",
     ),
     _claim(
-        "24", "On A and on B nearly all predictions are right", _DIAGONAL,
+        "24", "distribution", "On A and on B nearly all predictions are right", _DIAGONAL,
         note=f"Nearly all: at least {NEARLY_ALL:g}, which is subtracted from the accuracy. Ours.",
     ),
     _claim(
-        "25", "On C viral and bacterial pneumonia are confused more often than any other pair",
+        "25", "distribution",
+        "On C viral and bacterial pneumonia are confused more often than any other pair",
         _HARDEST, measure="share of the pair's images",
         note="Minus the share of the next pair in the same fold.",
     ),
     _reason(
-        "26", "Mix-up adds local detail, patching widens attention, dimming redirects it",
-        "it gives reasons, not results; it takes trainings with each augmentation alone, and their "
-        "maps. The page on attention-guided augmentation shows what each does to an image",
+        "26", "attention_augmentation",
+        "Mix-up adds local detail, patching widens attention, dimming redirects it",
+        "it gives reasons, not results; its page shows what each does to an image",
+        "trainings with each augmentation alone, and their maps",
     ),
     _claim(
-        "27", "A shallower scale besides the deepest raises accuracy",
+        "27", "scales_and_pooling", "A shallower scale besides the deepest raises accuracy",
         _mean("scales", "maps_7_14", "maps_7"), necessary=True,
         note="Whether fine detail is the reason is not tested.",
     ),
-    _reason(
-        "28", "The soft distance adds no module and no parameter",
-        "it follows from counting, not from an experiment: see the page on the soft distance",
+    _claim(
+        "28", "soft_distance", "The soft distance adds no module and no parameter", adds_nothing,
+        measure="",
     ),
     _claim(
-        "29", "Attention-guided augmentation raises accuracy",
+        "29", "architectures", "Attention-guided augmentation raises accuracy",
         _mean(_TABLE3, OWN, PLAIN), necessary=True,
         note="More robust, and a remedy for few images: that would take training sets of several "
         "sizes and images from elsewhere.",

@@ -9,12 +9,15 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from covidlib.claims.claim import Partly
 from covidlib.claims.experiments import (
     NOT_RECORDED,
+    Asked,
     Cell,
     Every,
     Unit,
     cells_of,
+    names_of,
     printed_mean,
     runs_of,
 )
@@ -27,6 +30,8 @@ from covidlib.published import PaperValue, paper_value
 from covidlib.runs.folds import fold_of, image_counts
 from covidlib.runs.record import Record
 
+BY_FOLDS = "t over folds, corrected for the images they share in training"
+
 
 class Fold(NamedTuple):
     """What one fold gave, and the runs behind it."""
@@ -36,10 +41,10 @@ class Fold(NamedTuple):
 
 
 Number = Callable[[Sequence[Record]], float]  # of the runs of several rows on one fold
-Asked = Sequence[tuple[Sequence[Cell], Number]]  # of every unit: which rows, and what of them
+Wanted = Sequence[tuple[Sequence[Cell], Number]]  # of every unit: which rows, and what of them
 
 
-def measured(name: str, units: Asked, results: Path) -> Effect | str:
+def measured(name: str, units: Wanted, results: Path) -> Effect | str:
     """Return the mean over units of a number per fold, or why there is none.
 
     Units without two folds are left out. Over the others the number is averaged fold by fold, so
@@ -80,6 +85,7 @@ def _effect(units: Sequence[Mapping[int, Fold]]) -> Effect | str:
         return found.reason or "its number is undefined in a fold"
     freedom = len(shared) - 1
     error = (found.high - found.low) / 2 / stats.t.ppf(0.975, freedom)
+    used = [record for unit in units for fold in shared for record in unit[fold].records]
     return Effect(
         value=found.difference,
         low=found.low,
@@ -88,8 +94,10 @@ def _effect(units: Sequence[Mapping[int, Fold]]) -> Effect | str:
         smallest=float((stats.t.ppf(0.975, freedom) + stats.t.ppf(POWER, freedom)) * error),
         units=len(units),
         runs=len(shared) * len(units),
-        images=images_of(record for u in units for fold in shared for record in u[fold].records),
+        images=images_of(used),
         each=tuple(float(value) for value in gaps.mean(axis=0)),
+        test=f"{BY_FOLDS}, {freedom} degrees of freedom",
+        records=names_of(used),
     )
 
 
@@ -136,6 +144,11 @@ class FoldContrast:
         return self.margin + float(np.dot(weights, values))
 
     @property
+    def asked(self) -> Asked:
+        """The rows of all units."""
+        return tuple((self.plan, cell) for terms in self.units for _, cell in terms)
+
+    @property
     def printed(self) -> float | None:
         """The same mean and margin in the paper's own numbers; None where a cell is not printed."""
 
@@ -158,6 +171,11 @@ class FoldNumber:
     def __call__(self, results: Path) -> Effect | str:
         """Return the effect, or a reason."""
         return measured(self.plan, [(self.cells, self.number)], results)
+
+    @property
+    def asked(self) -> Asked:
+        """The rows."""
+        return tuple((self.plan, cell) for cell in self.cells)
 
 
 def ahead_of_third(records: Sequence[Record]) -> float:
@@ -190,18 +208,20 @@ class Each(Every):
     the others can speak against the claim, not for it.
     """
 
-    def __call__(self, results: Path) -> Effect | str:
+    def __call__(self, results: Path) -> Effect | Partly | str:
         """Return the weakest effect, or a reason."""
         found = [part(results) for part in self.parts]
         effects = [one for one in found if isinstance(one, Effect)]
         if not effects:
             return found[0]
-        one = weakest(effects)
+        used = tuple(sorted({name for effect in effects for name in effect.records}))
+        one = replace(weakest(effects), records=used)
         if one.value <= 0:
             return replace(one, p_value=min(1.0, one.p_value * len(effects)))
         if len(effects) < len(found):
-            return (
+            return Partly(
                 f"{len(effects)} of the {len(found)} comparisons that must hold are recorded; "
-                f"the weakest gives {one.value:+.3f} [{one.low:+.3f}, {one.high:+.3f}]"
+                f"the weakest gives {one.value:+.3f} [{one.low:+.3f}, {one.high:+.3f}]",
+                used,
             )
         return one

@@ -1,20 +1,49 @@
 """How much accuracy varies over folds, and where attention looks (magsd)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import torch
 from scipy import special, stats
 
-from covidlib.claims.experiments import NOT_RECORDED, Cell, cells_of, runs_of
+from covidlib.claims.claim import Counted
+from covidlib.claims.experiments import (
+    NOT_RECORDED,
+    Asked,
+    Cell,
+    cells_of,
+    kept_of,
+    names_of,
+    runs_of,
+)
 from covidlib.claims.magsd_experiments import (
     Fold,
     by_fold,
     images_of,
     printed_value,
 )
-from covidlib.evaluation.contrasts import POWER, Effect, paired, weakest
+from covidlib.evaluation.contrasts import POWER, Effect, over_draws, weakest
+from covidlib.evaluation.resampling import draw
+from covidlib.localization_scores import (
+    BLOB,
+    CLASSES,
+    FOLDER,
+    LETTERS,
+    MEAN,
+    MEASURES,
+    THRESHOLDS,
+    Overlaps,
+    read,
+)
+from covidlib.plans import plan
+
+MILLION = 1e6
+MIDDLE = THRESHOLDS[len(THRESHOLDS) // 2]
+UNKNOWN = ("<NA>", "nan", "None")  # patients, as text
 
 
 @dataclass(frozen=True)
@@ -67,7 +96,14 @@ class Spread:
             runs=sum(map(len, units)),
             images=images_of(runs),
             each=tuple(logs),
+            test="normal, of the logarithm of a variance",
+            records=names_of(runs),
         )
+
+    @property
+    def asked(self) -> Asked:
+        """The rows of all units."""
+        return tuple((self.plan, cell) for cells in self.units for cell in cells)
 
     @property
     def printed(self) -> float:
@@ -83,18 +119,65 @@ def located(results: Path) -> Effect | str:
     """Return how much better attention overlaps outlines than a blob in the centre does.
 
     Outlines for COVID-19, boxes for other pneumonia, as in magsd sec. 4.4.6; the weaker speaks.
+    Networks are the trainings; each is asked about the images that it was not trained on.
     """
-    from covidlib.pages.localization import CLASSES, SOURCES, THRESHOLDS, recorded
-
-    table = recorded(results)
-    if table is None:
+    known = read(results)
+    by_set = ([one for one in known if one.letter == letter] for letter in LETTERS)
+    own = next(filter(None, by_set), [])
+    if not own:
         return "its overlaps are not recorded yet"
-    middle, effects = THRESHOLDS[len(THRESHOLDS) // 2], []
-    for label, measure in zip(CLASSES, ("mask", "box"), strict=True):
-        own = table[(table["label"] == label) & (table["threshold"] == middle)]
-        sides = own.pivot(index="sample", columns="source", values=measure)
-        if sides.empty:
+    effects = []
+    for label, measure in zip(CLASSES, MEASURES, strict=True):
+        gains = [_gain(one, label, measure) for one in own]
+        if any(gain.empty for gain in gains):
             return f"no image of {label} has an outline"
-        gain = sides[SOURCES[0]] - sides[SOURCES[2]]
-        effects.append(paired([gain.to_numpy(float)]))
-    return weakest(effects)
+        effects.append(_over_networks(gains))
+    files = kept_of(results, FOLDER, (one.key for one in own))
+    return replace(weakest(effects), records=files)
+
+
+def _gain(found: Overlaps, label: str, measure: str) -> pd.DataFrame:
+    """Return a row per image, by sample: patient, and attention's overlap minus the blob's."""
+    table = found.table
+    table = table[(table["label"] == label) & (table["threshold"] == MIDDLE)]
+    sides = [table[table["source"] == name].set_index("sample") for name in (MEAN, BLOB)]
+    gain = (sides[0][measure] - sides[1][measure]).rename("gain").to_frame()
+    people = sides[0]["patient"].astype(str).reindex(gain.index)
+    return gain.assign(patient=people.where(~people.isin(UNKNOWN), people.index))
+
+
+def _over_networks(gains: Sequence[pd.DataFrame], resamples: int = 2000) -> Effect:
+    """Return the mean over networks of mean gains; images that several share are drawn once."""
+    whole = pd.concat(gains)
+    people = whole.groupby(level=0)["patient"].first()
+    rng = np.random.default_rng([0, resamples])
+    times = draw(people.to_numpy(str), np.zeros(len(people)), resamples, rng).astype(float)
+    times = np.vstack([np.ones(len(people)), times])
+    columns = []
+    for gain in gains:
+        own = times[:, people.index.get_indexer(gain.index)]
+        total = own.sum(axis=1)
+        mean = own @ gain["gain"].to_numpy(float)
+        columns.append(np.divide(mean, total, out=np.full(len(total), np.nan), where=total > 0))
+    return over_draws(np.column_stack(columns), len(people))
+
+
+@cache
+def _networks(name: str) -> set[tuple[object, int]]:
+    """Return the networks of a plan's rows and their parameters."""
+    chosen = plan(name, "paper", phantoms=False)
+    with torch.device("meta"):
+        return {
+            (network, sum(weight.numel() for weight in network.build(2).parameters()))
+            for network in {spec.network for spec in chosen.specs}
+        }
+
+
+def adds_nothing(results: Path) -> Counted:
+    """Say whether all rows of magsd Table 8 train one network, whatever the regularisation."""
+    found = _networks("magsd/regularisation")
+    sizes = " or ".join(sorted({f"{count / MILLION:.2f} M" for _, count in found}))
+    return Counted(
+        len(found) == 1,
+        f"counted: {sizes} parameters with the soft distance, with L2 and without either",
+    )

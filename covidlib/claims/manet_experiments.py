@@ -1,6 +1,6 @@
 """Experiments on curves, masks and heat (manet)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from covidlib import lung_heat
-from covidlib.claims.experiments import NOT_RECORDED
+from covidlib.claims.experiments import NOT_RECORDED, Asked, kept_of, names_of
 from covidlib.evaluation.contrasts import Effect, over_runs, paired
 from covidlib.evaluation.convergence import fluctuation, rise
 from covidlib.lung_heat import Heat
 from covidlib.plans.manet import BACKBONES, label
 from covidlib.runs.record import Record
 from covidlib.runs.recorded import by_profile
+from covidlib.runs.spec import seed_of
 
 NAME = "manet/classification"
 Curve = Callable[[pd.DataFrame], float]
@@ -38,14 +39,24 @@ class CurveExperiment:
     def __call__(self, results: Path) -> Effect | str:
         """Return the effect from the first profile that has both sides of a network."""
         for _, known in by_profile(NAME, results):
-            units = [self._unit(known, backbone) for backbone in BACKBONES]
-            units = [unit for unit in units if unit is not None]
+            found = {backbone: self._unit(known, backbone) for backbone in BACKBONES}
+            units = {backbone: unit for backbone, unit in found.items() if unit is not None}
             if units:
-                least = min(map(len, units))
+                least = min(map(len, units.values()))
                 if least * len(units) < 2:
                     return "one training per side is recorded: no test"
-                return over_runs(np.column_stack([unit[:least] for unit in units]))
+                effect = over_runs(np.column_stack([unit[:least] for unit in units.values()]))
+                used = (record for name in self._rows(units) for record in known[name])
+                return replace(effect, records=names_of(used))
         return NOT_RECORDED
+
+    def _rows(self, backbones: Iterable[str]) -> list[str]:
+        return [label(b, attention) for b in backbones for attention in (self.more, self.less)]
+
+    @property
+    def asked(self) -> Asked:
+        """The rows of both sides; the plan does not have all of them."""
+        return tuple((NAME, {"label": name}) for name in self._rows(BACKBONES))
 
     def _unit(self, known: dict[str, list[Record]], backbone: str) -> np.ndarray | None:
         sides = [known.get(label(backbone, a), []) for a in (self.more, self.less)]
@@ -86,8 +97,7 @@ class HeatExperiment:
         """Return the effect over all trials whose networks are scored."""
         trials: dict[str, dict[str, Heat]] = {}
         for heat in lung_heat.read(results):
-            seed = heat.key.rsplit("-", 2)[1]  # "…-cxr-s0-<hash>"
-            trials.setdefault(seed, {})[heat.network] = heat
+            trials.setdefault(seed_of(heat.key), {})[heat.network] = heat
         scored = [
             {name: trial[name].scores.set_index("sample") for name in self.networks}
             for trial in trials.values()
@@ -99,7 +109,9 @@ class HeatExperiment:
         if whole.empty:
             return "no image has heat in all networks"
         patients = scored[0][self.networks[0]]["patient"]
-        return paired(list(whole.to_numpy(float).T), groups=_owners(patients.loc[whole.index]))
+        effect = paired(list(whole.to_numpy(float).T), groups=_owners(patients.loc[whole.index]))
+        keys = (trial[n].key for trial in trials.values() for n in self.networks if n in trial)
+        return replace(effect, records=kept_of(results, lung_heat.FOLDER, keys))
 
 
 def _owners(patients: pd.Series) -> np.ndarray:
@@ -118,5 +130,5 @@ def cleaning(results: Path) -> Effect | str:
             owners = tests.drop_duplicates("sample").set_index("sample")["patient"]
             differences = (gain["iou_clean"] - gain["iou"]).to_numpy(float)
             one = paired([differences], groups=_owners(owners.loc[gain.index]))
-            return replace(one, runs=len(records))
+            return replace(one, runs=len(records), records=names_of(records))
     return NOT_RECORDED

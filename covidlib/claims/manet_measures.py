@@ -1,5 +1,6 @@
 """Claims of manet that counting decides, the time of a step, and the classes by size."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import torch
 
 from covidlib import elsewhere, mask_findings, overheads
 from covidlib.claims.claim import Counted
-from covidlib.claims.experiments import NOT_RECORDED
+from covidlib.claims.experiments import NOT_RECORDED, kept_of, names_of
 from covidlib.errors import DataError
 from covidlib.evaluation.contrasts import Effect, over_draws, over_runs, weakest
 from covidlib.evaluation.predictions import scored
@@ -25,6 +26,7 @@ RESNETS = ("resnet34", "resnet50")
 TRIVIAL = 0.01  # of a network's operations; ours
 SLIGHT = 0.05  # of the whole range of a map; ours
 MILLION = 1e6
+COST, MAPS = Path("manet") / "cost", Path("manet") / "mask_attention"
 
 
 @cache
@@ -58,11 +60,12 @@ def light(results: Path) -> Effect | Counted | str:
     if max(shares) >= TRIVIAL:
         return Counted(False, f"counted: {max(shares):.1%} more operations in one network")
     try:
-        found = overheads.read(results / "manet" / "cost").seconds
+        found = overheads.read(results / COST).seconds
     except DataError:
         return "no time of a training step is recorded"
     ratios = [np.log(np.divide(found[f"{b}/cbam"], found[f"{b}/mask"])) for b in RESNETS]
-    return weakest([over_runs(ratio[:, None]) for ratio in ratios])
+    effect = weakest([over_runs(ratio[:, None]) for ratio in ratios])
+    return replace(effect, records=((COST / overheads.FILE).as_posix(),))
 
 
 def light_in_print() -> float:
@@ -103,26 +106,33 @@ def slight(results: Path) -> Counted | str:
     Everywhere: the claim holds. Not even on average, in some block: it does not. Else undecided.
     """
     try:
-        skips = mask_findings.read(results / "manet" / "mask_attention", SIZE).skips
+        skips = mask_findings.read(results / MAPS, SIZE).skips
     except DataError:
         return "no maps of real lungs are recorded"
     mean, largest = skips["mean"].max(), skips["maximum"].max()
     holds = True if largest < SLIGHT else False if mean >= SLIGHT else None
     return Counted(
-        holds, f"on real lungs they differ by up to {mean:.3f} on average, {largest:.2f} at most"
+        holds,
+        f"on real lungs they differ by up to {mean:.3f} on average, {largest:.2f} at most",
+        ((MAPS / f"maps-{SIZE}.json").as_posix(),),
     )
 
 
 def by_size(results: Path) -> Effect | str:
     """Return by how much the F1 of the classes with most images exceeds that of the others."""
     records = recorded("manet/classification", results)[label("resnet50", "mask")]
-    return larger_classes(records) if records else NOT_RECORDED
+    return replace(larger_classes(records), records=names_of(records)) if records else NOT_RECORDED
 
 
 def dealt_anew(results: Path) -> Effect | str:
     """Return what mask attention adds on images whose class and collection are dealt anew."""
-    found = elsewhere.gain(elsewhere.read(results), "resnet50-mask", "resnet50")
-    return "its predictions of other collections are not recorded yet" if found is None else found
+    more, less = "resnet50-mask", "resnet50"
+    known = elsewhere.read(results)
+    found = elsewhere.gain(known, more, less)
+    if found is None:
+        return "its predictions of other collections are not recorded yet"
+    keys = (one.key for one in known if one.network in (more, less))
+    return replace(found, records=kept_of(results, elsewhere.FOLDER, keys))
 
 
 def larger_classes(records: list[Record], resamples: int = 2000) -> Effect:

@@ -98,14 +98,19 @@ def _no_use() -> Contrast:
     )
 
 
-def _claim(number: str, statement: str, found: Contrast | Every, **options: object) -> Claim:
-    return Claim(f"msatl-Q{number}", statement, found, printed=found.printed, **options)
+def _claim(
+    number: str, page: str, statement: str, found: Contrast | Every, **options: object
+) -> Claim:
+    chosen = {"printed": found.printed, "page": page} | options
+    return Claim(f"msatl-Q{number}", statement, found, **chosen)
 
 
-def _reason(number: str, statement: str, reason: str) -> Claim:
-    return Claim(f"msatl-Q{number}", statement, unmeasured(reason), measure="")
+def _reason(number: str, page: str, statement: str, reason: str, needs: str) -> Claim:
+    found = unmeasured(reason)
+    return Claim(f"msatl-Q{number}", statement, found, measure="", page=page, needs=needs)
 
 
+SCORES = "`make scores PAPER=msatl`, where the networks were trained"
 ALONE = "Slices count as independent where the kept scores do not name patients."
 SOURCES = "Natural images are Tiny ImageNet here, X-rays a composition of public sets."
 DEEPER = _contrast(
@@ -119,71 +124,87 @@ EACH_STAGE = Every((_attention("stl_n", "none"), _attention("stl_m", "none")))
 
 CLAIMS = (
     _claim(
-        "01", "Transfer gains more for networks with attention than for plain ones",
+        "01", "attention_benefit",
+        "Transfer gains more for networks with attention than for plain ones",
         _attention("full", "none"), note="Difference of differences. " + SOURCES,
     ),
-    _claim("02", "After all stages, attention beats the plain network", _attention("full")),
-    _claim("03", "After all stages, five attention layers beat one", MORE),
     _claim(
-        "04", "After all stages, ResNet-101 is not worse than ResNet-50", DEEPER,
+        "02", "overall",
+        "After all stages, attention beats the plain network", _attention("full"),
+    ),
+    _claim("03", "overall", "After all stages, five attention layers beat one", MORE),
+    _claim(
+        "04", "overall", "After all stages, ResNet-101 is not worse than ResNet-50", DEEPER,
         note=f"Not worse by more than {MARGIN:g}, which is added to the effect.",
     ),
     _claim(
-        "05", "Lobe-aware self-supervision beats MoCo and SimCLR",
+        "05", "ssl_comparison", "Lobe-aware self-supervision beats MoCo and SimCLR",
         _rivals("ours", ("moco", "simclr")),
     ),
     _claim(
-        "06", "MoCo and SimCLR on CT add nothing to the supervised stages", _no_use(),
+        "06", "ssl_comparison",
+        "MoCo and SimCLR on CT add nothing to the supervised stages", _no_use(),
         note=f"Against the row that the paper does not print. Adding nothing: at most {MARGIN:g}, "
         "which is added to the effect.",
     ),
     _claim(
-        "07", "What the lobes add to contrast of whole images is a gain",
+        "07", "ssl_comparison", "What the lobes add to contrast of whole images is a gain",
         _rivals("ours", ("moco",)),
         note="MoCo is the image scale alone. Whether lobes or any crops matter is not told apart.",
     ),
     _reason(
-        "08", "Augmenting whole slices does not teach features of regions",
-        "it speaks of what features hold; no table tests it, and no region of a slice is labelled",
+        "08", "self_supervised_transfer",
+        "Augmenting whole slices does not teach features of regions",
+        "it speaks of what features hold, and no table tests it",
+        "slices with labelled regions, and a probe of the features that tells them apart",
     ),
-    _claim("09", "All stages together beat training on the target alone",
+    _claim("09", "attention_benefit", "All stages together beat training on the target alone",
            _each("full", "none"), note=SOURCES),
     _claim(
-        "10", "Attention raises the gain from STL-N and that from STL-M, each alone", EACH_STAGE,
+        "10", "ablation",
+        "Attention raises the gain from STL-N and that from STL-M, each alone", EACH_STAGE,
         note="Both must hold; the weaker is shown. " + SOURCES,
     ),
     _claim(
-        "11", "It does so whether the source resembles the target (X-rays) or not", EACH_STAGE,
+        "11", "ablation",
+        "It does so whether the source resembles the target (X-rays) or not", EACH_STAGE,
         note="The same two differences of differences as in Q10: the paper has no other evidence.",
     ),
-    _claim("12", "Pre-training on X-rays helps CT", _each("stl_m", "none"), note=SOURCES),
     _claim(
-        "13", "X-rays add to natural images", _each(BOTH, "stl_n", MODELS[:1]),
+        "12", "ablation",
+        "Pre-training on X-rays helps CT", _each("stl_m", "none"), note=SOURCES,
+    ),
+    _claim(
+        "13", "ablation", "X-rays add to natural images", _each(BOTH, "stl_n", MODELS[:1]),
         note="STL-N and STL-M without self-supervision: a row that the paper does not print. "
         + SOURCES,
     ),
     Claim(
         "msatl-Q14", "LEEP rises more for attention than for plain networks, at both stages",
-        attention_gains, measure="LEEP, bits", printed=attention_gains.printed,
+        attention_gains, measure="LEEP, bits", printed=attention_gains.printed, page="leep_scores",
+        needs=SCORES,
         note=f"Both must hold; the weaker is shown. Per-image log-likelihoods, paired. {ALONE}",
     ),
     Claim(
         "msatl-Q15", "LEEP rises with each supervised stage", rising, measure="LEEP, bits",
-        printed=rising.printed,
+        printed=rising.printed, page="leep_scores", needs=SCORES,
         note="Both steps must hold; the weaker is shown. An untrained network has no source "
         f"classes; its random classifier stands in. {ALONE}",
     ),
     _reason(
-        "16", "Attention gains little on ImageNet itself, so that transfer explains the CT gain",
+        "16", "supervised_transfer",
+        "Attention gains little on ImageNet itself, so that transfer explains the CT gain",
         "ImageNet is not at hand, and Tiny ImageNet at small sizes cannot speak for it",
+        "networks with and without attention trained on ImageNet",
     ),
     _reason(
-        "17", "Attention works best in res3 and res4",
+        "17", "attention_resnet", "Attention works best in res3 and res4",
         "taken over from other work; neither the paper nor this book trains other placements",
+        "the same networks with attention in other stages, several seeds each",
     ),
     Claim(
         "msatl-Q18", "The res5 attention map has more of its heat inside the lungs than Grad-CAM",
-        heat_in_lungs, measure="share of heat", necessary=True,
+        heat_in_lungs, measure="share of heat", necessary=True, page="heatmaps", needs=SCORES,
         note="No lesion of COVID19-CT is drawn, so whether infected regions are marked cannot be "
         "tested. Lungs are hulls of what a threshold finds.",
     ),

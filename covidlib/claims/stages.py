@@ -1,15 +1,17 @@
 """Experiments on what was measured on trained stages: LEEP scores and heatmaps (msatl)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from covidlib.claims.experiments import kept_of
 from covidlib.errors import DataError
 from covidlib.evaluation.contrasts import Effect, paired, weakest
 from covidlib.published import published
 from covidlib.stage_scores import StageScores, by_network, read
+from covidlib.stage_scores.keeping import FOLDER
 from covidlib.transferability.leep import UNITS
 
 STEPS = (("none", "stl_n"), ("stl_n", "stl_n+stl_m"))
@@ -28,7 +30,8 @@ class LeepExperiment:
 
     def __call__(self, results: Path) -> Effect | str:
         """Return the weaker step's effect in bits, or why there is none."""
-        table = by_network(read(results))
+        scores = read(results)
+        table = by_network(scores)
         effects = []
         for before, after in STEPS:
             steps = {
@@ -40,7 +43,8 @@ class LeepExperiment:
             if not units:
                 return "its LEEP scores are not recorded yet"
             effects.append(paired(units, groups=_patients(table)))
-        return weakest(effects)
+        files = kept_of(results, FOLDER, (one.key for one in scores))
+        return replace(weakest(effects), records=files)
 
     @property
     def printed(self) -> float:
@@ -88,6 +92,7 @@ attention_gains = LeepExperiment(_attention)
 def heat_in_lungs(results: Path) -> Effect | str:
     """Return how much more of its heat the attention map has inside the lungs than Grad-CAM."""
     from covidlib.heat_scores import ATTENTION, GRAD_CAM, read
+    from covidlib.heat_scores.keeping import FOLDER
 
     found = read(results)
     if not found:
@@ -103,4 +108,5 @@ def heat_in_lungs(results: Path) -> Effect | str:
     if not whole.any():
         return "no slice has heat in both maps"
     patients = np.array(found[0].patients)[whole]
-    return paired([unit[whole] for unit in units], groups=patients)
+    effect = paired([unit[whole] for unit in units], groups=patients)
+    return replace(effect, records=kept_of(results, FOLDER, (one.key for one in found)))

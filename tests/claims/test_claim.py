@@ -6,21 +6,24 @@ import pytest
 from covidlib.claims import (
     EXPERIMENTS,
     INCONCLUSIVE,
-    NO_EXPERIMENT,
     NOT_SUPPORTED,
     NOT_TESTABLE,
     SUPPORTED,
+    VERDICTS,
     Claim,
     Counted,
+    Partly,
     judge,
     ledger,
     ledgers,
 )
+from covidlib.claims.claim import needed
 from covidlib.errors import DataError
 from covidlib.evaluation.contrasts import Effect
 from covidlib.published import claims
 
 NOWHERE = Path("no results")
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 EFFECT = Effect(0.05, 0.01, 0.09, 0.01, 0.04, units=2, runs=6, images=203)
 
 
@@ -73,7 +76,8 @@ def test_p_values_are_corrected_over_the_claims_that_can_be_tested():
     assert found.loc["msatl-Q01", "p_value"] == pytest.approx(0.06)
     assert found.loc["msatl-Q01", "verdict"] == INCONCLUSIVE
     assert found.loc["msatl-Q04", ["verdict", "reason"]].tolist() == [NOT_TESTABLE, "no image"]
-    assert found.loc["msatl-Q05", "verdict"] == NO_EXPERIMENT
+    assert found.loc["msatl-Q05", "verdict"] == NOT_TESTABLE
+    assert "no experiment" in found.loc["msatl-Q05", "reason"]
     assert ledger("msatl", tested[:1], NOWHERE).loc["msatl-Q01", "verdict"] == SUPPORTED
 
 
@@ -84,9 +88,43 @@ def test_strangers_and_doubles_are_refused():
         ledger("msatl", [claim(EFFECT), claim(EFFECT)], NOWHERE)
 
 
-def test_every_claim_of_every_paper_is_listed(tmp_path):
+def test_every_claim_of_every_paper_is_listed_and_says_what_it_needs(tmp_path):
     for paper, found in ledgers(tmp_path).items():
         listed = claims(paper)["id"]
         assert found.index.tolist() == listed[listed.str.contains("-Q")].tolist()
-        has = {one.id for one in EXPERIMENTS.get(paper, ())}
-        assert set(found.index[found["verdict"] != NO_EXPERIMENT]) == has
+        assert {one.id for one in EXPERIMENTS[paper]} == set(found.index)
+        assert set(found["verdict"]) <= set(VERDICTS)
+        waiting = found[found["verdict"] == NOT_TESTABLE]
+        assert (waiting["needs"].str.len() > 5).all()
+
+
+def test_every_claim_names_a_page_of_its_paper():
+    for paper, experiments in EXPERIMENTS.items():
+        for one in experiments:
+            assert (NOTEBOOKS / paper / f"{one.page}.py").is_file(), one.id
+
+
+@pytest.mark.parametrize(
+    ("change", "p_value", "needs"),
+    [
+        ({}, 0.01, ""),
+        ({"runs": 2}, 0.01, "3 trainings"),
+        (
+            {"low": -0.02, "high": 0.08, "smallest": 0.21},
+            0.2,
+            "9 times as many",
+        ),  # 0.21 is 3 * 0.07
+        ({"low": -0.02, "high": 0.08, "smallest": 0.05}, 0.2, ""),
+    ],
+)
+def test_what_an_inconclusive_claim_needs(change, p_value, needs):
+    found = replace(EFFECT, **change)
+    told = needed(claim(found, printed=0.07), found, p_value, NOWHERE)
+    assert needs in told and bool(told) == bool(needs)
+
+
+def test_what_part_of_the_runs_says_is_no_verdict_but_can_be_traced():
+    found = Partly("1 of 3 comparisons", ("msatl/run",))
+    row = ledger("msatl", [claim(found, needs="two more")], NOWHERE).loc["msatl-Q01"]
+    assert (row["verdict"], row["reason"]) == (NOT_TESTABLE, "1 of 3 comparisons")
+    assert (row["records"], row["needs"]) == (("msatl/run",), "two more")

@@ -186,19 +186,14 @@ def test_spreads_are_compared_on_a_log_scale(tmp_path):
 
 def test_the_interval_of_spreads_covers_nothing_in_19_of_20_cases():
     rng, inside = np.random.default_rng(0), 0
+    nothing = {"test": {"sample": ()}, "folder": Path("magsd") / "run"}
+
+    def fold(pair):
+        records = [SimpleNamespace(metrics={"accuracy": v}, **nothing) for v in pair]
+        return SimpleNamespace(records=records)
+
     for _ in range(400):
-        draws = rng.normal(size=(3, 5, 2))
-        units = [
-            {
-                k: SimpleNamespace(
-                    records=[
-                        SimpleNamespace(metrics={"accuracy": v}, test={"sample": ()}) for v in pair
-                    ]
-                )
-                for k, pair in enumerate(one)
-            }
-            for one in draws
-        ]
+        units = [dict(enumerate(map(fold, one))) for one in rng.normal(size=(3, 5, 2))]
         found = Spread("", ())._effect(units)
         inside += found.low < 0 < found.high
     assert 0.92 < inside / 400 < 0.98

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -108,6 +109,7 @@ def test_larger_classes_are_those_with_most_images():
 
 class Curve:
     def __init__(self, jump):
+        self.folder = Path("manet") / f"run-{jump}"
         values = 0.8 + jump * (-1.0) ** np.arange(20)
         self.curve = pd.DataFrame({"epoch": range(20), "val_accuracy": values})
 
@@ -124,6 +126,7 @@ def test_jumps_are_compared_network_by_network(monkeypatch, tmp_path):
     jumps = [accuracy_jumps(Curve(j).curve) for j in (0.10, 0.11, 0.12, 0.04, 0.06, 0.05)]
     assert effect.value == pytest.approx(np.mean(jumps[:3]) - np.mean(jumps[3:]))
     assert effect.value > 0 and (effect.units, effect.runs) == (1, 3)
+    assert len(effect.records) == 6 and "manet/run-0.04" in effect.records
     known["ResNet50"] = known["ResNet50"][:1]
     assert "no test" in CurveExperiment(accuracy_jumps, more="none", less="mask")(tmp_path)
 
@@ -148,4 +151,5 @@ def test_heat_is_compared_image_by_image_and_trial_by_trial(tmp_path):
     effect = experiment(tmp_path)
     assert effect.value == pytest.approx(0.11) and effect.units == 3
     assert effect.runs == 3 and effect.images == 9
+    assert len(effect.records) == 6 and effect.records[0].startswith("manet/heatmaps/manet-classes")
     assert "not scored" in experiment(tmp_path / "elsewhere")
