@@ -1,10 +1,57 @@
-"""Drawings of networks, made from the networks themselves."""
+"""Drawings of networks and of chains of stages, made from what they show."""
+
+from collections.abc import Mapping
 
 from matplotlib.axes import Axes
 
 from covidlib.models.attention_resnet import CHANNELS, PLACEMENTS, STAGES
+from covidlib.runs.spec import RunSpec
 
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#666666"  # Okabe and Ito's colours
+GREEN = "#009e73"
+# By stage: its colour, and what it is told of its images.
+TOLD = {
+    "stl-n": (BLUE, "labels of objects"),
+    "stl-m": (BLUE, "labels of diseases"),
+    "sstl-m": (ORANGE, "no label: two views,\nfive lobes"),
+    "target": (GREEN, "COVID-19 or not"),
+}
+
+
+def framework(axes: Axes, chains: Mapping[str, RunSpec]) -> Axes:
+    """Draw the stages before the target (msatl, figure 1a, redrawn).
+
+    Args:
+        axes: to draw on.
+        chains: the last run of each chain by name, a line each; all of the same stages.
+    """
+    from matplotlib.patches import FancyBboxPatch
+
+    for line, (name, last) in enumerate(chains.items()):
+        y, runs = -1.9 * line, [last]
+        while runs[0].init is not None:
+            runs.insert(0, runs[0].init)
+        axes.text(-0.3, y, name, ha="right", va="center", fontsize=11)
+        for place, run in enumerate(runs):
+            x, (colour, _) = 3.6 * place, TOLD[run.stage]
+            look = {"boxstyle": "round,pad=0,rounding_size=0.1", "fc": colour, "ec": "none"}
+            axes.add_patch(FancyBboxPatch((x, y - 0.55), 2.8, 1.1, **look))
+            words = {"color": "white", "ha": "center", "va": "center"}
+            axes.text(x + 1.4, y + 0.22, run.stage.upper(), fontsize=11, **words)
+            axes.text(x + 1.4, y - 0.24, run.data.dataset, fontsize=9.5, **words)
+            if place:
+                _arrow(axes, (x - 0.8, y), (x, y))
+            if not line:
+                note = {"fontsize": 9, "color": GREY, "ha": "center", "va": "bottom"}
+                axes.text(x + 1.4, 0.7, TOLD[run.stage][1], **note)
+    below = 0.75 - 1.9 * len(chains)
+    handed = "each arrow hands on all weights but the classifier's"
+    axes.text(0, below, handed, color=GREY, fontsize=9)
+    axes.set_xlim(-2.6, 13.8)
+    axes.set_ylim(below - 0.4, 1.7)
+    axes.set_aspect("equal")
+    axes.axis("off")
+    return axes
 
 
 def attention_resnet(axes: Axes, depth: int = 50, size: int = 224) -> Axes:
@@ -28,7 +75,7 @@ def attention_resnet(axes: Axes, depth: int = 50, size: int = 224) -> Axes:
             x += 0.25
         _box(axes, x, y, 1.0, GREY, "GAP, fc")
     sides = (f"{s}: {size // 4 // 2**i}²×{widths[s]}" for i, s in enumerate(STAGES))
-    axes.text(0, 0.75, "outputs at 224 pixels   " + "   ".join(sides), fontsize=9, color=GREY)
+    axes.text(0, 0.75, f"outputs at {size} pixels   " + "   ".join(sides), fontsize=9, color=GREY)
     axes.set_xlim(-1.9, 12.4)
     axes.set_ylim(-4.1, 1.2)
     axes.set_aspect("equal")
@@ -63,7 +110,7 @@ def self_supervision(axes: Axes) -> Axes:
         "queue": (8.4, 0.0, 1.7, GREY, "queue of keys"),
         "contrast": (8.4, 1.8, 1.7, ORANGE, "$L_{cons}$\neq. 2"),
         "region": (8.8, -1.6, 1.6, ORANGE, "$L_{ra}$\neq. 5"),
-        "total": (11.2, 0.2, 1.9, "#009e73", "$\\alpha_1 L_{cons}$\n$+\\,\\alpha_2 L_{ra}$"),
+        "total": (11.2, 0.2, 1.9, GREEN, "$\\alpha_1 L_{cons}$\n$+\\,\\alpha_2 L_{ra}$"),
     }
     for x, y, width, colour, text in boxes.values():
         _box(axes, x, y, width, colour, text)

@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 from covidlib import diagrams
 from covidlib.book import Page, Parameters
 from covidlib.models.lung_boxes import WAYS, locate
-from covidlib.pages import contrastive_loss, lobes
+from covidlib.pages import contrastive_loss, lobes, stage_sources
 from covidlib.pages import self_supervised_transfer as parts
 from covidlib.training.contrastive_losses import info_nce
 
@@ -91,6 +91,18 @@ def test_the_diagram_names_both_branches():
     fig, ax = plt.subplots()
     words = {text.get_text() for text in diagrams.self_supervision(ax).texts}
     assert {"query encoder", "key encoder", "queue of keys", "ru", "ll"} <= words
+    plt.close(fig)
+
+
+def test_the_framework_is_drawn_from_its_runs():
+    fig, ax = plt.subplots()
+    words = [
+        text.get_text() for text in diagrams.framework(ax, stage_sources.chains("laptop")).texts
+    ]
+    stages = [word for word in words if word in ("STL-N", "STL-M", "SSTL-M", "TARGET")]
+    assert stages == ["STL-N", "STL-M", "SSTL-M", "TARGET"] * 2
+    assert {"imagenet", "covidx", "tiny-imagenet-100", "covidx-here"} <= set(words)
+    assert words.count("covid-ct") == 4
     plt.close(fig)
 
 

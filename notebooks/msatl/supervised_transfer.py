@@ -13,6 +13,8 @@
 #
 # ```{admonition} In short
 # The paper's point about Table 1 is that attention adds at most 1.2 points on ImageNet itself, so that what it adds on CT must come through transfer.
+# Recorded: {glue:text}`stl_recorded_rows` of {glue:text}`stl_rows` rows, {glue:text}`stl_trainings` distinct trainings, {glue:text}`stl_minutes:.0f` minutes.
+# Verdicts over {glue:text}`stl_cells` cells: {glue:text}`stl_reproduced` reproduced, {glue:text}`stl_below` below, {glue:text}`stl_above` above, {glue:text}`stl_untested` not testable here.
 # {glue:text}`stl_best`.
 # On this page, STL-N learns {glue:text}`stl_natural_classes` classes from {glue:text}`stl_natural_images` images, and STL-M {glue:text}`stl_medical_classes` classes from {glue:text}`stl_medical_images`.
 # ```
@@ -25,10 +27,16 @@ seed = 0
 # %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 
-from covidlib import book, figures
+from covidlib import book, diagrams, figures
+from covidlib.pages import stage_sources
 from covidlib.pages import supervised_transfer as parts
 
 page = book.start(profile, data, seed)
+
+# %% mystnb={"figure": {"name": "fig-msatl-framework", "caption": "The stages before the target, drawn from the specifications of R-50: with the paper's images, and with those of this profile. Compare figure 1a of the paper."}} tags=["hide-input"]
+with figures.style():
+    fig, ax = plt.subplots(figsize=(10, 3.4))
+    diagrams.framework(ax, stage_sources.chains(profile))
 
 # %% [markdown]
 # ## What the two stages see
@@ -39,12 +47,12 @@ page = book.start(profile, data, seed)
 # The paper's count of COVIDx, 16,898, is a slip: its three classes sum to 14,198.
 
 # %% tags=["table"]
-parts.seen_table(page)
+stage_sources.seen_table(page)
 
 # %% mystnb={"figure": {"name": "fig-msatl-sources", "caption": "Training images as the caches of the two stages hold them: in colour for STL-N, grey for STL-M."}} tags=["hide-input"]
 with figures.style():
     fig, axes = plt.subplots(2, 1, figsize=(9, 4.6))
-    for ax, (stage, images, classes) in zip(axes, parts.pictures(page), strict=True):
+    for ax, (stage, images, classes) in zip(axes, stage_sources.pictures(page), strict=True):
         figures.image_grid(ax, images, classes, columns=6)
         ax.set_title(stage, loc="left")
     if page.phantom:
@@ -58,7 +66,7 @@ with figures.style():
 # What the paper leaves open is in the [deviations](deviation-stages).
 
 # %% tags=["table"]
-parts.settings_table(profile)
+stage_sources.settings_table(profile)
 
 # %% [markdown]
 # ## A chain is a specification
@@ -71,8 +79,7 @@ parts.settings_table(profile)
 # ```
 
 # %%
-done = parts.this_run(page)
-known = parts.recorded_runs(page)
+runs = parts.this_run(page)
 
 # %% [markdown]
 # ## Table 1
@@ -81,19 +88,20 @@ known = parts.recorded_runs(page)
 # Top-1 and top-5 need no more.
 
 # %% tags=["table", "hide-input"]
-table = parts.table(done, known)
+table = parts.table(runs.done, runs.known)
 table
 
 # %% [markdown]
-# The claim is about differences: what attention adds to its own backbone, on the same images.
+# The claim is about differences, which the paper prints in a column of their own: what attention adds to its own backbone, on the same images.
 
-# %% tags=["table"]
-parts.gains_table(done, known)
+# %% tags=["table", "hide-input"]
+gained = parts.gains_table(runs.done, runs.known)
+gained
 
 # %% mystnb={"figure": {"name": "fig-msatl-stln-loss", "caption": "STL-N: mean training loss per epoch, recorded (left) and in this run (right)."}} tags=["hide-input"]
 with figures.style():
     fig, axes = plt.subplots(1, 2, figsize=(9.5, 4.6))
-    parts.draw_curves(axes, known, done, "loss", "training loss")
+    parts.draw_curves(axes, runs.known, runs.done, "loss", "training loss")
 
 # %% [markdown]
 # ## STL-M after STL-N
@@ -111,7 +119,7 @@ with figures.style():
     parts.draw_curves(axes, known_medical, medical, "val_accuracy", "validation accuracy")
 
 # %% tags=["hide-input"]
-for name, value in parts.sentences(page, known, known_medical).items():
+for name, value in parts.sentences(page, runs, table, gained).items():
     page.glue(name, value)
 
 # %% [markdown]

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from covidlib.pages import stage_sources
 from covidlib.pages import supervised_transfer as parts
-from covidlib.pages.results import NOT_YET
 from covidlib.plans import plan
 from covidlib.published import paper_value
 from covidlib.verdicts import NOT_TESTABLE
@@ -55,18 +55,27 @@ def test_only_scores_on_imagenet_are_judged():
     assert list(frame.index.get_level_values(0).unique()) == LABELS
 
 
-def test_gains_are_paired_and_say_what_is_missing():
+def test_gains_are_paired_and_judged_on_imagenet_alone():
     known = {"R-50 baseline": [Finished(500)], "R-50 5 ATTNs": [Finished(520)]}
     frame = parts.gains_table({}, known).frame
-    line = frame.loc["R-50 5 ATTNs, top-1"]
-    assert line["paper"] == "+0.011" and line["this run"] == NOT_YET
+    line = frame.loc[("R-50 5 ATTNs", "top-1 accuracy")]
+    assert str(line["paper"]) == "0.011" and line["this run"] is None
     # 20 of 1000 images changed sides: 0.020 give or take 1.96 sqrt(0.02 * 0.98 / 999)
-    assert line["recorded"] == "+0.020 [+0.011, +0.029]"
-    assert frame.loc["R-101 1 ATTN, top-5", "recorded"] == NOT_YET and len(frame) == 8
+    found = line["recorded"]
+    assert (found.value, found.low, found.high) == pytest.approx((0.02, 0.01132, 0.02868), abs=1e-5)
+    assert line["verdict"] == "reproduced"  # 0.0113 may have been rounded to the printed 0.011
+    known["R-50 5 ATTNs"] = [Finished(540)]
+    more = parts.gains_table({}, known).frame
+    assert more.loc[("R-50 5 ATTNs", "top-1 accuracy"), "verdict"] == "above"
+    other = frame.loc[("R-101 1 ATTN", "top-5 accuracy")]
+    assert other["recorded"] is None and other["verdict"] == NOT_TESTABLE and len(frame) == 8
+    known = {label: [Finished(500, data="tiny-imagenet-100")] for label in LABELS}
+    frame = parts.gains_table({}, known).frame
+    assert (frame["verdict"] == NOT_TESTABLE).all() and frame["recorded"].notna().all()
 
 
 def test_the_recipe_is_the_papers_beside_the_profiles():
-    frame = parts.settings_table("laptop")
+    frame = stage_sources.settings_table("laptop")
     assert frame.loc["learning rate", "STL-N, paper"] == "0.1"
     assert frame.loc["divided by 10 after epochs", "STL-N, paper"] == "30, 60"
     assert frame.loc["learning rate", "STL-M, paper"] == "0.0002"
