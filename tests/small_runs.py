@@ -1,4 +1,7 @@
-"""Runs of a second: a few slices in the layout of COVID19-CT, a network of a few weights."""
+"""Runs of a second: a few slices in the layout of COVID19-CT, a network of a few weights.
+
+And of some seconds: X-rays whose lungs a small network finds for one with masks.
+"""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,9 +12,12 @@ from PIL import Image
 from torch import Tensor, nn
 
 from covidlib.data.augmentation import MSATL_CT
+from covidlib.data.phantoms import PhantomSettings
 from covidlib.data.preprocessing import Preprocessing
+from covidlib.models.cxr_classifiers import CxrClassifierSettings
+from covidlib.models.res_unet import ResUNetSettings
 from covidlib.runs.spec import RunSpec
-from covidlib.settings import DataSettings, SupervisedSettings
+from covidlib.settings import CxrSettings, DataSettings, SegmentationSettings, SupervisedSettings
 
 COUNTS = {"train": 11, "val": 3, "test": 5}  # per class: 22 images in batches of 8 leave 6
 
@@ -84,6 +90,31 @@ def tiny(seed: int = 0, network=None, data=DATA, init=None, stage="target", **tr
     """Return a spec of 3 epochs of 3 steps."""
     settings = replace(TRAINING, **training)
     return RunSpec(network or TinySettings(), data, settings, seed, init, stage)
+
+
+DRAWN = PhantomSettings(images=40, size=64)
+FINDER = RunSpec(
+    ResUNetSettings((4, 8)),
+    DataSettings(
+        "manet-masks", "kfold", 0, preprocessing=Preprocessing(size=32), phantom=DRAWN, masks=True
+    ),
+    SegmentationSettings(size=32, epochs=1, batch=8, lr=1e-2),
+    stage="lungs",
+)
+
+
+def masked(size: int) -> RunSpec:
+    """Return a spec of one epoch with mask attention on lungs that ``FINDER`` finds."""
+    data = DataSettings(
+        "montgomery",
+        "holdout",
+        preprocessing=Preprocessing(size=size),
+        phantom=DRAWN,
+        lungs=FINDER,
+        view="lungs",
+    )
+    training = CxrSettings(size=size, epochs=1, batch=16, precision="32-true")
+    return RunSpec(CxrClassifierSettings("resnet34", "mask"), data, training)
 
 
 def same(first, second) -> bool:

@@ -4,44 +4,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score
+from small_runs import masked
 
 from covidlib import elsewhere
 from covidlib.claims import manet
 from covidlib.data import open_dataset
-from covidlib.data.cache import Preprocessing
-from covidlib.data.phantoms import PhantomSettings
 from covidlib.elsewhere import CLASSES, Elsewhere
 from covidlib.errors import DataError, RunError
-from covidlib.models.cxr_classifiers import CxrClassifierSettings
-from covidlib.models.res_unet import ResUNetSettings
 from covidlib.plans import plan
 from covidlib.runs.running import run
-from covidlib.runs.spec import RunSpec
 from covidlib.runs.store import Store
-from covidlib.settings import CxrSettings, DataSettings, SegmentationSettings
 from covidlib.training.fit import Resources
 
-DRAWN = PhantomSettings(images=40, size=64)
-FINDER = RunSpec(
-    ResUNetSettings((4, 8)),
-    DataSettings(
-        "manet-masks", "kfold", 0, preprocessing=Preprocessing(size=32), phantom=DRAWN, masks=True
-    ),
-    SegmentationSettings(size=32, epochs=1, batch=8, lr=1e-2),
-    stage="lungs",
-)
-SPEC = RunSpec(
-    CxrClassifierSettings("resnet34", "mask"),
-    DataSettings(
-        "montgomery",
-        "holdout",
-        preprocessing=Preprocessing(size=32),
-        phantom=DRAWN,
-        lungs=FINDER,
-        view="lungs",
-    ),
-    CxrSettings(size=32, epochs=1, batch=16, precision="32-true"),
-)
+SPEC = masked(32)
 FACTS = {"phantom": False, "profile": "laptop", "fingerprint": "f"}
 
 

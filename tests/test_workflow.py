@@ -5,45 +5,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from small_runs import FINDER, masked
 from typer.testing import CliRunner
 
 from covidlib.cli import app
-from covidlib.data.phantoms import PhantomSettings
-from covidlib.data.preprocessing import Preprocessing
 from covidlib.errors import DataError, RunError
-from covidlib.models.cxr_classifiers import CxrClassifierSettings
-from covidlib.models.res_unet import ResUNetSettings
 from covidlib.runs.record import PREDICTIONS, RECORD, WEIGHTS
 from covidlib.runs.running import run, shown
-from covidlib.runs.spec import RunSpec
 from covidlib.runs.store import Store
-from covidlib.settings import CxrSettings, DataSettings, SegmentationSettings
 from covidlib.training.fit import Resources
 from covidlib.workflow import Workflow
 
 CPU = Resources("cpu", threads=1)
-DRAWN = PhantomSettings(images=40, size=64)
-FINDER = RunSpec(
-    ResUNetSettings((4, 8)),
-    DataSettings(
-        "manet-masks", "kfold", 0, preprocessing=Preprocessing(size=32), phantom=DRAWN, masks=True
-    ),
-    SegmentationSettings(size=32, epochs=1, batch=8, lr=1e-2),
-    stage="lungs",
-)
-DATA = DataSettings(
-    "montgomery",
-    "holdout",
-    preprocessing=Preprocessing(size=48),
-    phantom=DRAWN,
-    lungs=FINDER,
-    view="lungs",
-)
-SPEC = RunSpec(
-    CxrClassifierSettings("resnet34", "mask"),
-    DATA,
-    CxrSettings(size=48, epochs=1, batch=16, precision="32-true"),
-)
+SPEC = masked(48)
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +133,7 @@ def test_what_is_missing_is_said(tmp_path, store):
     with pytest.raises(RunError, match="holds no workflow"):
         Workflow.load(tmp_path)
     with pytest.raises(RunError, match="one stage only"):
-        Workflow.of(replace(SPEC, data=replace(DATA, lungs=None, view="image")), store)
+        Workflow.of(replace(SPEC, data=replace(SPEC.data, lungs=None, view="image")), store)
     with pytest.raises(RunError, match="not in the store"):
         Workflow.of(replace(SPEC, seed=7), store)
     with pytest.raises(DataError, match="holds no image"):

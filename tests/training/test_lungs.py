@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import small_runs
 import torch
-from small_runs import TinySettings
+from small_runs import DRAWN, TinySettings
 
-from covidlib.data.phantoms import PhantomSettings
 from covidlib.data.preprocessing import Preprocessing
 from covidlib.errors import DataError, RunError
 from covidlib.models.res_unet import ResUNetSettings
@@ -21,14 +21,10 @@ from covidlib.training.fit import Resources
 from covidlib.training.lungs import resized, seen
 
 CPU = Resources("cpu", checkpoint_seconds=0, threads=1)
-DRAWN = PhantomSettings(images=40, size=64)
-FINDER = RunSpec(
-    ResUNetSettings((4, 8, 16)),
-    DataSettings(
-        "manet-masks", "kfold", 0, preprocessing=Preprocessing(size=32), phantom=DRAWN, masks=True
-    ),
-    SegmentationSettings(size=32, epochs=4, batch=8, lr=5e-3),
-    stage="lungs",
+FINDER = replace(
+    small_runs.FINDER,
+    network=ResUNetSettings((4, 8, 16)),
+    training=SegmentationSettings(size=32, epochs=4, batch=8, lr=5e-3),
 )
 DATA = DataSettings(
     "montgomery", "holdout", preprocessing=Preprocessing(size=48), phantom=DRAWN, lungs=FINDER
