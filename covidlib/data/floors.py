@@ -17,10 +17,8 @@ from sklearn.ensemble import RandomForestClassifier
 from covidlib.data.properties import file_properties, pixel_properties
 from covidlib.data.table import Dataset
 from covidlib.errors import DataError
-from covidlib.evaluation import intervals
 
 TREES = 300
-METRICS = ("accuracy", "f1", "auc")
 
 
 @dataclass(frozen=True)
@@ -124,30 +122,6 @@ def floor_runs(
         ]
         for name, floor in FLOORS.items()
     }
-
-
-def floor_table(runs: Mapping[str, Sequence[pd.DataFrame]], resamples: int = 2000) -> pd.DataFrame:
-    """Score the runs: accuracy, F1 and AUC of the test set, one row per floor.
-
-    Returns:
-        Index: the floor. Per metric its mean over seeds, ``<metric>_sd`` over seeds (what the
-        forest's randomness does), ``<metric>_low`` and ``<metric>_high`` (95% interval, what the
-        choice of test patients does); then ``exploitable``, ``why``, ``seeds`` and ``images``.
-    """
-    rows = {}
-    for name, predictions in runs.items():
-        row: dict[str, object] = {}
-        for metric, found in intervals(predictions, METRICS, resamples=resamples).items():
-            values = (found.value, found.std, found.low, found.high)
-            row |= dict(zip((metric, *_extra(metric)), values, strict=True))
-        floor = FLOORS[name]
-        row |= {"exploitable": floor.exploitable, "why": floor.why}
-        rows[name] = row | {"seeds": len(predictions), "images": len(predictions[0])}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("floor")
-
-
-def _extra(metric: str) -> tuple[str, str, str]:
-    return f"{metric}_sd", f"{metric}_low", f"{metric}_high"
 
 
 def _check_sets(name: str, labels: pd.Series, tested: int, train: Sequence[str]) -> None:
