@@ -32,7 +32,7 @@ EXPERIMENTS: dict[str, tuple[Claim, ...]] = {
 
 def ledgers(results: Path) -> dict[str, pd.DataFrame]:
     """Return the ledger of every paper; see ``ledger``."""
-    return {paper: ledger(paper, EXPERIMENTS.get(paper, ()), results) for paper in PAPERS}
+    return {paper: ledger(paper, EXPERIMENTS[paper], results) for paper in PAPERS}
 
 
 __all__ = [

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from covidlib.claims.experiments import lacking, unmeasured
+from covidlib.claims.experiments import unmeasured
+from covidlib.claims.rows import asked_of, lacking
 from covidlib.errors import DataError
 from covidlib.evaluation import holm
 from covidlib.evaluation.contrasts import Effect
@@ -130,8 +131,8 @@ def ledger(paper: str, experiments: Sequence[Claim], results: Path) -> pd.DataFr
 
     Returns:
         One row per claim, by id: where, statement, measure, effect (an ``Effect``), p_value
-        (adjusted), printed, verdict, reason, note, page, needs, records. What there is not is
-        missing or "".
+        (adjusted), printed, verdict, reason, note, page, needs, records, rows (plan and label).
+        What there is not is missing or empty.
 
     Raises:
         DataError: an experiment for a claim that the paper does not make, or two for one.
@@ -160,7 +161,7 @@ def ledger(paper: str, experiments: Sequence[Claim], results: Path) -> pd.DataFr
             | {"p_value": p_value if tested else None, "printed": claim.printed}
             | {"verdict": verdict, "reason": reason, "note": claim.note, "page": claim.page}
             | {"needs": needed(claim, one, p_value, results)}
-            | {"records": getattr(one, "records", ())}
+            | {"records": getattr(one, "records", ()), "rows": tuple(asked_of(claim.experiment))}
         )
     return pd.DataFrame(rows, index=listed.index, dtype=object)
 

@@ -8,7 +8,7 @@ has to agree; elsewhere the mean over those that are recorded counts.
 from functools import partial
 
 from covidlib.claims.claim import Claim
-from covidlib.claims.experiments import Cell, Experiment, Unit, unmeasured
+from covidlib.claims.experiments import Experiment, Unit, unmeasured
 from covidlib.claims.magsd_experiments import (
     Each,
     FoldContrast,
@@ -17,6 +17,7 @@ from covidlib.claims.magsd_experiments import (
     hardest_pair,
 )
 from covidlib.claims.magsd_measures import Spread, adds_nothing, located
+from covidlib.claims.rows import Cell
 from covidlib.plans.magsd import ABLATIONS, RIVALS, SETS
 
 MODELS = tuple(model for _, model, _ in RIVALS)

@@ -10,17 +10,8 @@ import numpy as np
 from scipy import stats
 
 from covidlib.claims.claim import Partly
-from covidlib.claims.experiments import (
-    NOT_RECORDED,
-    Asked,
-    Cell,
-    Every,
-    Unit,
-    cells_of,
-    names_of,
-    printed_mean,
-    runs_of,
-)
+from covidlib.claims.experiments import NOT_RECORDED, Every, Unit, printed_mean
+from covidlib.claims.rows import Asked, Cell, cells_of, names_of, runs_of
 from covidlib.errors import DataError
 from covidlib.evaluation import confusion
 from covidlib.evaluation.comparisons import corrected_t

@@ -11,21 +11,14 @@ import torch
 from scipy import special, stats
 
 from covidlib.claims.claim import Counted
-from covidlib.claims.experiments import (
-    NOT_RECORDED,
-    Asked,
-    Cell,
-    cells_of,
-    kept_of,
-    names_of,
-    runs_of,
-)
+from covidlib.claims.experiments import NOT_RECORDED
 from covidlib.claims.magsd_experiments import (
     Fold,
     by_fold,
     images_of,
     printed_value,
 )
+from covidlib.claims.rows import Asked, Cell, cells_of, kept_of, names_of, runs_of
 from covidlib.evaluation.contrasts import POWER, Effect, over_draws, weakest
 from covidlib.evaluation.resampling import draw
 from covidlib.localization_scores import (

@@ -6,7 +6,7 @@ are drawn anew.
 """
 
 from covidlib.claims.claim import Claim
-from covidlib.claims.experiments import Cell, Contrast, Every, Experiment, Unit, unmeasured
+from covidlib.claims.experiments import Contrast, Every, Experiment, Unit, unmeasured
 from covidlib.claims.manet_experiments import (
     CurveExperiment,
     HeatExperiment,
@@ -25,6 +25,7 @@ from covidlib.claims.manet_measures import (
     slight,
     trainable,
 )
+from covidlib.claims.rows import Cell
 from covidlib.models.cxr_classifiers import PAPER_MODELS
 from covidlib.plans.manet import BACKBONES, VARIANTS
 

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from covidlib import lung_heat
-from covidlib.claims.experiments import NOT_RECORDED, Asked, kept_of, names_of
+from covidlib.claims.experiments import NOT_RECORDED
+from covidlib.claims.rows import Asked, kept_of, names_of
 from covidlib.evaluation.contrasts import Effect, over_runs, paired
 from covidlib.evaluation.convergence import fluctuation, rise
 from covidlib.lung_heat import Heat

@@ -9,7 +9,8 @@ import torch
 
 from covidlib import elsewhere, mask_findings, overheads
 from covidlib.claims.claim import Counted
-from covidlib.claims.experiments import NOT_RECORDED, kept_of, names_of
+from covidlib.claims.experiments import NOT_RECORDED
+from covidlib.claims.rows import kept_of, names_of
 from covidlib.errors import DataError
 from covidlib.evaluation.contrasts import Effect, over_draws, over_runs, weakest
 from covidlib.evaluation.predictions import scored

@@ -6,7 +6,8 @@ one that needs no threshold.
 """
 
 from covidlib.claims.claim import Claim
-from covidlib.claims.experiments import Cell, Contrast, Every, Unit, unmeasured
+from covidlib.claims.experiments import Contrast, Every, Unit, unmeasured
+from covidlib.claims.rows import Cell
 from covidlib.claims.stages import attention_gains, heat_in_lungs, rising
 
 PLANS = tuple(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from covidlib.claims.experiments import kept_of
+from covidlib.claims.rows import kept_of
 from covidlib.errors import DataError
 from covidlib.evaluation.contrasts import Effect, paired, weakest
 from covidlib.published import published
