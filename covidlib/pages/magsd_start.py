@@ -1,0 +1,145 @@
+"""How MAG-SD and its backbone start under one rate (``notebooks/magsd/architectures.py``)."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pandas as pd
+import torch
+from matplotlib.axes import Axes
+
+from covidlib import figures
+from covidlib.book import Page
+from covidlib.data_page import PlainTable
+from covidlib.models.backbones import SIZE, plan
+from covidlib.models.ma_net import MANetSettings
+from covidlib.models.plain_classifiers import PlainSettings
+from covidlib.pages.results import NOT_YET, Results
+from covidlib.plans.magsd import PAPER, PLAIN, PROPOSED, SIZES, run_of
+from covidlib.runs.record import Record
+from covidlib.settings import NetworkSettings
+from covidlib.training.data import training_data
+from covidlib.training.method import prepare
+from covidlib.training.stability import largest_rate, sharpness
+
+COMPARED = ("magsd", "magsd_0aug", "resnet50")
+NETWORKS: dict[str, NetworkSettings] = {
+    "ResNet50": PlainSettings("resnet50"),
+    PROPOSED: MANetSettings(),
+    f"{PROPOSED}, features as in the released code": replace(
+        MANetSettings(), **MANetSettings.AUTHORS["features"]
+    ),
+}
+
+
+@torch.no_grad()
+def classified(network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """Return what the classifier of a network sees in training, (N, D)."""
+    seen: list[torch.Tensor] = []
+    hook = network.classifier.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    network.train()(images)
+    hook.remove()
+    return seen[0]
+
+
+def rates(page: Page) -> pd.DataFrame:
+    """Measure what the classifiers see before the first step, on the first images of set A.
+
+    Returns:
+        A row per network: features, mean squared length of an image's features, largest stable
+        rate, rate, and how often the rate is the largest.
+    """
+    spec = run_of(MANetSettings(), "A", page.profile, page.phantom, 0)
+    data = training_data(spec.data, page.root)
+    rows = data.rows("train")[: SIZES[page.profile].batch]
+    (batch,) = data.on(torch.device("cpu")).iterate([rows])
+    inputs, lines = prepare(batch.image, spec.training).images, {}
+    for name, settings in NETWORKS.items():
+        torch.manual_seed(page.seed)
+        network = settings.build(len(data.classes))
+        features = classified(network, inputs)
+        curved = sharpness(features, len(data.classes), network.classifier.bias is not None)
+        largest = largest_rate(curved, spec.training.momentum)
+        lines[name] = {
+            "features": features.shape[1],
+            "squared length": float(features.square().sum(1).mean()),
+            "largest stable rate": largest,
+            "rate": PAPER.lr,
+            "times": PAPER.lr / largest,
+        }
+    return pd.DataFrame.from_dict(lines, orient="index")
+
+
+def table(found: pd.DataFrame) -> PlainTable:
+    """Return the measured rates as text."""
+    shown = pd.DataFrame(
+        {
+            "features": found["features"].map("{:,.0f}".format),
+            "squared length": found["squared length"].map("{:,.0f}".format),
+            "largest stable rate": found["largest stable rate"].map("{:.2g}".format),
+            "the paper's rate": found["rate"].map("{:g}".format),
+            "times the largest": found["times"].map("{:.2g}".format),
+        }
+    )
+    note = (
+        "This run, before the first step: mean over one batch of set A; the largest rate at which "
+        "momentum descent of the classifier alone does not leave its start."
+    )
+    return PlainTable(shown, note)
+
+
+def draw(ax: Axes, runs: Results) -> bool:
+    """Draw the loss of MAG-SD and its backbone on A, recorded where there are runs.
+
+    Returns:
+        Whether the curves are those of this run.
+    """
+    compared = _compared(runs)
+    own = {row.label: compared.done.get(row.label, ()) for row in compared.chosen.rows}
+    shown = compared.shown or {label: records for label, records in own.items() if records}
+    curves = {
+        label.removeprefix("A: "): [record.curve for record in records]
+        for label, records in shown.items()
+    }
+    figures.training_curves(ax, curves, "loss")
+    ax.set_yscale("log")
+    ax.axhline(math.log(2), color="0.5", linewidth=1, linestyle=":")
+    ax.set_title("recorded" if compared.shown else "this run")
+    return not compared.shown
+
+
+def _compared(runs: Results) -> Results:
+    return runs.only(lambda cell: cell["dataset"] == "A" and cell["model"] in COMPARED)
+
+
+def sentences(runs: Results, found: pd.DataFrame) -> Mapping[str, float | int | str]:
+    """Return the numbers of the section."""
+    known = _compared(runs).shown
+    told: dict[str, float | int | str] = {
+        "guess": math.log(2),
+        "features_ratio": int(found.loc[PROPOSED, "features"] / found.loc["ResNet50", "features"]),
+        "times_magsd": float(found.loc[PROPOSED, "times"]),
+        "times_resnet50": float(found.loc["ResNet50", "times"]),
+        "times_released": float(found["times"].iloc[-1]),
+    }
+    for name, row in (("magsd", PROPOSED), ("plain", PLAIN), ("resnet50", "ResNet50")):
+        told[f"first_{name}"] = _first(known.get(f"A: {row}", ()))
+    return told | _grid(known.get(f"A: {PROPOSED}", ()))
+
+
+def _first(records: Sequence[Record]) -> str:
+    """Return the mean loss of the first epoch: smallest and largest over folds."""
+    if not records:
+        return NOT_YET
+    losses = [float(record.curve["loss"].iloc[0]) for record in records]
+    low, high = (f"{pick(losses):.2g}" for pick in (min, max))
+    return low if low == high else f"{low} to {high}"
+
+
+def _grid(records: Sequence[Record]) -> dict[str, str]:
+    """Return the size of the recorded images, and of the attention maps that they give."""
+    if not records:
+        return {"recorded_size": NOT_YET, "recorded_grid": NOT_YET}
+    size = int(records[0].body["spec"]["training"]["size"])
+    side = math.ceil(size * plan("resnet50").sides[-1] / SIZE)  # every halving rounds up
+    return {"recorded_size": f"{size} pixels", "recorded_grid": f"{side}×{side}"}
