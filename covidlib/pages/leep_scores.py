@@ -11,16 +11,16 @@ from covidlib.book import Page
 from covidlib.claims.msatl import CLAIMS
 from covidlib.claims.stages import attention_gains, rising
 from covidlib.data_page import PlainTable
-from covidlib.evaluation import Interval, score
+from covidlib.evaluation import Interval
 from covidlib.pages.overall import small
-from covidlib.pages.results import NOT_YET, format_effect, gather, nothing
+from covidlib.pages.results import NOT_YET, Results, format_effect, gather, nothing
 from covidlib.plans import plan
 from covidlib.published import paper_value
 from covidlib.runs.recorded import recorded
 from covidlib.runs.store import Store
 from covidlib.stage_scores import PLAN, StageScores, by_network, score_plan, target_of
 from covidlib.tables import ComparisonTable, Row, comparison_table, verdict_counts
-from covidlib.transferability import FROM_FEATURES, weighted_tau
+from covidlib.transferability import FROM_FEATURES
 from covidlib.transferability.leep import UNITS
 from covidlib.verdicts import Measured
 
@@ -132,32 +132,6 @@ def relatives(scores: Sequence[StageScores], caption: str) -> PlainTable:
     return PlainTable(pd.DataFrame(rows).T, f"{caption} LEEP, its bounds and NCE in nats.")
 
 
-def agreement(page: Page, known: Sequence[StageScores]) -> PlainTable:
-    """Return how well each score orders the networks by their AUC after fine-tuning.
-
-    For STL-N and the fine-tuned rows "w STL-N" of Table 5; the other stages have too few rows.
-    """
-    runs = recorded("msatl/ablation", page.recorded)
-    cells = {
-        row.label: dict(row.cell) for row in plan("msatl/ablation", "smoke", phantoms=True).rows
-    }
-    truth = {
-        (cell["model"], cell["variant"]): np.mean([score(r.test, "auc").value for r in runs[label]])
-        for label, cell in cells.items()
-        if cell["stages"] == "stl_n" and runs.get(label)
-    }
-    table = by_network(known)
-    both = [n for n in NETWORKS if n in truth and "stl_n" in table.get(n, {})]
-    caption = f"Weighted τ over {len(both)} networks after STL-N; 1: the same order."
-    if len(both) < 3:
-        return PlainTable(pd.DataFrame({"weighted τ": [NOT_YET]}, index=["all scores"]), caption)
-    rows = {}
-    for name in ("LEEP", "NCE", *FROM_FEATURES, "parameters"):
-        values = [table[n]["stl_n"][0].scores[name].value for n in both]
-        rows[name] = f"{weighted_tau(values, [truth[n] for n in both]):+.2f}"
-    return PlainTable(pd.DataFrame({"weighted τ": rows}), caption)
-
-
 def sentences(
     page: Page,
     found: ComparisonTable,
@@ -171,14 +145,20 @@ def sentences(
         measured = experiment(page.recorded)
         told[name] = measured if isinstance(measured, str) else format_effect(measured)
     claims = {claim.id: claim for claim in CLAIMS}
-    return told | {
-        "scored": max((one.scores["LEEP"].images for one in done), default=0),
-        "stages": len(known),
-        "cells": int(counts.sum()),
-        "reproduced": int(counts["reproduced"]),
-        "below": int(counts["below"]),
-        "above": int(counts["above"]),
-        "untested": int(counts["not testable here"]),
-        "rises_printed": claims["msatl-Q15"].printed,
-        "attention_printed": claims["msatl-Q14"].printed,
-    }
+    chosen = plan(PLAN, "smoke", phantoms=True)
+    stages = Results(chosen, {}, recorded(PLAN, page.recorded), page.recorded)
+    return (
+        told
+        | stages.spent()
+        | {
+            "scored": max((one.scores["LEEP"].images for one in done), default=0),
+            "stages": len(known),
+            "cells": int(counts.sum()),
+            "reproduced": int(counts["reproduced"]),
+            "below": int(counts["below"]),
+            "above": int(counts["above"]),
+            "untested": int(counts["not testable here"]),
+            "rises_printed": claims["msatl-Q15"].printed,
+            "attention_printed": claims["msatl-Q14"].printed,
+        }
+    )

@@ -71,10 +71,14 @@ gained = improvements(runs, over_scratch)
 gained
 
 # %% [markdown]
-# Then beyond what the plain network gains.
+# The same gains as paired tests, and how much more attention makes of each stage than the plain network does.
+# Natural images alone, STL-N:
 
 # %% tags=["table"]
 benefit.gains(runs, ("none", "stl_n"))
+
+# %% [markdown]
+# X-rays alone, STL-M:
 
 # %% tags=["table"]
 benefit.gains(runs, ("none", "stl_m"))

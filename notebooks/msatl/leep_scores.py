@@ -12,7 +12,7 @@
 # This page covers section 6.7 of {cite}`liu2021msatl`, its Table 6 and its Figure 3; what LEEP is, and what it cannot be, is in [](transferability.ipynb).
 #
 # ```{admonition} In short
-# Recorded are the scores of {glue:text}`stages` stages. Verdicts over {glue:text}`cells` cells: {glue:text}`reproduced` reproduced, {glue:text}`below` below, {glue:text}`above` above, {glue:text}`untested` not testable here.
+# Recorded are the scores of {glue:text}`stages` stages, from {glue:text}`trainings` distinct trainings of {glue:text}`minutes:.0f` minutes together. Verdicts over {glue:text}`cells` cells: {glue:text}`reproduced` reproduced, {glue:text}`below` below, {glue:text}`above` above, {glue:text}`untested` not testable here.
 # The weaker of the two steps of LEEP, in bits: {glue:text}`rises`; in print {glue:text}`rises_printed:+.3f`.
 # What attention adds to the weaker step: {glue:text}`attention`; in print {glue:text}`attention_printed:+.3f`.
 # ```
@@ -26,6 +26,7 @@ seed = 0
 import matplotlib.pyplot as plt
 
 from covidlib import book, figures, stage_scores
+from covidlib.pages import leep_agreement
 from covidlib.pages import leep_scores as parts
 
 page = book.start(profile, data, seed)
@@ -93,11 +94,11 @@ parts.relatives(done, "This run, phantoms." if page.phantom else "This run.")
 # %% [markdown]
 # ## Does a score foretell the result?
 #
-# What counts is whether networks with a higher score do better after fine-tuning.
+# What counts is whether networks with a higher score do better after fine-tuning, and more so than what is known without any score: their size, and how well they do on their source task.
 # Six networks can hardly tell scores apart: of all orders that chance could give them, many reach a high τ (see [](transferability.ipynb)).
 
 # %% tags=["table"]
-parts.agreement(page, known)
+leep_agreement.agreement(page, known)
 
 # %% tags=["hide-input"]
 for name, value in parts.sentences(page, table, known, done).items():

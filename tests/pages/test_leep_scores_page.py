@@ -1,0 +1,62 @@
+"""Table 6's page: LEEP in bits and nats, and what foretells the fine-tuned result."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from covidlib.evaluation import Interval
+from covidlib.pages import leep_agreement
+from covidlib.pages import leep_scores as parts
+from covidlib.pages.results import NOT_YET
+from covidlib.transferability import FROM_FEATURES
+
+R50 = [("r50", variant) for variant in ("baseline", "attn1", "attn5")]
+
+
+def stage(network, stages="stl_n", **values):
+    """Return what the page asks of the scores of one stage."""
+    names = ("LEEP", "NCE", *FROM_FEATURES, "parameters")
+    numbers = dict.fromkeys(names, 0.0) | values
+    return SimpleNamespace(
+        network=network,
+        stages=stages,
+        scores={name: Interval(v, v - 0.1, v + 0.1, 1, 425) for name, v in numbers.items()},
+        bounds={"-H(Y)": -0.688},
+        provenance={"profile": "laptop", "phantom": False},
+    )
+
+
+def test_leep_stands_in_bits_beside_the_paper_and_within_its_bounds():
+    known = [stage(("r50", "baseline"), LEEP=-0.64)]
+    frame = parts.table([], known).frame
+    assert len(frame) == 36
+    bits, nats = (frame.loc[("R-50 baseline, STL-N", name)] for name in (parts.BITS, parts.NATS))
+    assert str(bits["paper"]) == "-0.908" and nats["paper"] is None
+    assert bits["recorded"].value == pytest.approx(-0.64 / np.log(2))
+    assert nats["recorded"].value == -0.64
+    assert nats["recorded"].low == -0.688  # the bootstrap's -0.74 is not possible
+    assert (bits["verdict"], nats["verdict"]) == ("reproduced", "")
+    other = frame.loc[("R-50 1 ATTN, STL-N", parts.BITS)]
+    assert other["recorded"] is None and other["verdict"] == "not testable here"
+
+
+def test_scores_are_compared_with_what_needs_none():
+    truth = dict(zip(R50, (0.6, 0.7, 0.8), strict=True))
+    scores = {
+        network: stage(network, LEEP=-0.7 + 0.1 * n, parameters=5.0 - n)
+        for n, network in enumerate(R50)
+    }
+    frame = leep_agreement.compare(scores, truth, dict.fromkeys(R50, 0.5)).frame
+    assert list(frame.loc["LEEP"]) == ["+1.00", "17%", "+1.00"]  # one of six orders
+    assert list(frame.loc["parameters"]) == ["-1.00", "100%", "-1.00"]
+    assert frame.loc["GBC", "weighted τ"] == "+0.00" and frame.isna().loc["GBC", "Pearson"]
+    assert list(frame.index)[-2:] == ["parameters", leep_agreement.TOP]
+    some = leep_agreement.compare(scores, truth, {R50[0]: 0.5}).frame
+    assert leep_agreement.TOP not in some.index
+
+
+def test_two_networks_have_no_order_to_speak_of():
+    truth = dict(zip(R50[:2], (0.6, 0.7), strict=True))
+    found = leep_agreement.compare({n: stage(n) for n in R50}, truth, {})
+    assert found.frame.loc["all scores", "weighted τ"] == NOT_YET and "2 networks" in found.caption
