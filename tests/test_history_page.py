@@ -4,7 +4,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import t as student
 
 from covidlib.pages import history as parts
 from covidlib.runs.history import HISTORY, read
@@ -31,14 +30,28 @@ def test_the_leading_metric_is_the_area_where_there_is_one(known):
     assert set(parts.leading(known.replace("auc", "ssim"))["metric"]) == {"accuracy"}
 
 
-def test_the_band_is_a_prediction_interval(known):
-    group = known[(known["family"] == "one") & (known["metric"] == "auc")]
-    reach, spread = parts.band(known, group)
-    assert reach == pytest.approx(student.ppf(0.975, 2) * 0.1 * np.sqrt(4 / 3))
-    assert spread.source == "its own seeds"
-    other = known[(known["family"] == "two") & (known["metric"] == "auc")]
-    assert parts.band(parts.leading(known), other)[1].source == "seeds of other settings"
-    assert parts.band(other, other) is None
+def test_the_smallest_visible_loss_is_shown_where_it_is_known(known):
+    found = parts.visible(known).set_index(["name", "metric"])
+    assert found.loc[("name-one", "auc"), "alone"] < found.loc[("name-two", "auc"), "alone"]
+    assert (found["alone"] <= found["among_all"]).all()
+    table = parts.visible_table(known)
+    assert table.loc["name-one", "AUC"] == "0.700" and table.loc["name-one", "seeds"] == "3"
+    reach = parts.reach(known)
+    assert reach["more_seeds"] == reach["best"] == found.loc[("name-one", "auc"), "alone"]
+    one_seed = known[known["family"] == "two"]
+    assert parts.visible(one_seed).empty
+    assert "no settings with enough seeds" in parts.visible_table(one_seed).to_string()
+
+
+def test_the_figure_reaches_down_from_every_mean(known):
+    ax = parts.draw_reach(plt.subplots()[1], known)
+    drawn = parts.visible(known).query("metric == 'auc'")
+    for row, bars in enumerate(zip(ax.patches[::2], ax.patches[1::2], strict=True)):
+        low = [max(drawn["mean"].iloc[row] - drawn[n].iloc[row], 0) for n in ("among_all", "alone")]
+        assert [bar.get_x() for bar in bars] == pytest.approx(low)
+        for bar in bars:
+            assert bar.get_x() + bar.get_width() == pytest.approx(drawn["mean"].iloc[row])
+    plt.close("all")
 
 
 def test_a_sparkline_stays_in_its_box_and_says_its_values():
@@ -48,11 +61,10 @@ def test_a_sparkline_stays_in_its_box_and_says_its_values():
     assert "nan" not in parts.sparkline(np.array([0.5]), 0.5, 0.5)
 
 
-def test_the_table_shows_means_and_what_would_be_a_change(known):
+def test_the_table_shows_means_and_numbers_of_runs(known):
     frame = parts.Sparklines(known).frame().set_index("settings")
     assert frame.loc["name-one", "mean"] == "0.700 (n=3)"
-    assert frame.loc["name-one", "a change"] == "±0.497"
-    assert frame.loc["name-two", "by"] == "seeds of other settings"
+    assert frame.loc["name-two", "mean"] == "0.500 (n=1)"
     assert parts.Sparklines(known)._repr_html_().count("<svg") == 2
 
 
@@ -67,17 +79,20 @@ def test_nothing_recorded_is_said(tmp_path):
     assert "Nothing is recorded yet" in parts.Sparklines(empty)._repr_html_()
     assert parts.facts(empty)["runs"] == 0 and parts.changes(empty)["compared"] == 0
     assert "nothing is recorded yet" in parts.runs_table(empty).to_string()
-    parts.draw_bands(plt.subplots()[1], empty)
+    parts.draw_reach(plt.subplots()[1], empty)
+    assert np.isnan(parts.reach(empty)["best"])
     plt.close("all")
 
 
 def test_the_last_commit_is_compared_with_those_before(known):
     assert parts.changes(known) == {"compared": 0, "changed": 0}
+    other = known.assign(commit="b" * 40, started="2026-02", family=known["family"] + "x")
+    both = pd.concat([known, other], ignore_index=True)
+    assert parts.changes(both)["compared"] == 0, "other settings of the same name are no repetition"
     later = known.assign(commit="b" * 40, started="2026-02", value=known["value"] / 4)
-    both = pd.concat([known, later], ignore_index=True)
-    shown = parts.changes_table(both)
-    assert shown.loc["name-one", "finding"] == "worse"
-    assert parts.changes(both)["compared"] == 2
+    shown = parts.changes_table(pd.concat([known, later], ignore_index=True))
+    finding = shown[shown["metric"] == "auc"]["finding"]
+    assert finding["name-one"] == "worse" and "all 2 rows together" in shown.index
 
 
 def test_the_book_has_a_history_of_its_own():

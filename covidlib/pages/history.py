@@ -7,19 +7,17 @@ from textwrap import fill
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from scipy.stats import t as student
 
 from covidlib.book import Page
 from covidlib.runs.history import HISTORY, read
 from covidlib.runs.regressions import (
+    BETTER,
     EARLIER,
     LATEST,
-    LEVEL,
-    NO_CHANGE,
+    WORSE,
     NothingInCommonError,
-    Spread,
     compare,
-    spread,
+    outlook,
 )
 
 PREFERRED = ("auc", "auc_macro", "accuracy", "dice", "iou", "top1")
@@ -69,18 +67,6 @@ def runs_table(known: pd.DataFrame) -> pd.DataFrame:
     return found.set_index("paper")
 
 
-def band(known: pd.DataFrame, group: pd.DataFrame) -> tuple[float, Spread] | None:
-    """Return how far one more run may lie from the mean of a family, and the spread behind it.
-
-    This is half the width of the 95% prediction interval.
-    """
-    found = spread([group["value"].to_numpy(float)], known, group.iloc[0])
-    if found is None:
-        return None
-    reach = student.ppf(1 - LEVEL / 2, found.freedom) * found.deviation
-    return float(reach * math.sqrt(1 + 1 / len(group))), found
-
-
 def sparkline(values: np.ndarray, low: float, high: float) -> str:
     """Return values in order as a small SVG with the last one marked, and as words."""
     span = (high - low) or 1.0
@@ -98,7 +84,7 @@ def sparkline(values: np.ndarray, low: float, high: float) -> str:
 
 
 class Sparklines:
-    """The table of every family: its runs in order, the last value, and what would be a change.
+    """The table of every family: its runs in order, and their mean.
 
     Args:
         known: see ``history``.
@@ -114,7 +100,6 @@ class Sparklines:
         for (name, _), group in self.known.groupby(["name", "family"], sort=False):
             metric = group["metric"].iloc[0]
             values = group["value"].to_numpy(float)
-            reach = band(self.known, group)
             rows.append(
                 {
                     "settings": escape(name),
@@ -122,8 +107,6 @@ class Sparklines:
                     "metric": metric,
                     "runs in order": sparkline(values, *limits.loc[metric]),
                     "mean": f"{values.mean():.3f} (n={len(values)})",
-                    "a change": f"±{reach[0]:.3f}" if reach else "not known",
-                    "by": reach[1].source if reach else "one seed",
                 }
             )
         return pd.DataFrame(rows)
@@ -140,38 +123,90 @@ class Sparklines:
         return shown.drop(columns="runs in order", errors="ignore").to_string()
 
 
-def bands_height(known: pd.DataFrame) -> float:
-    """Return the inches that ``draw_bands`` needs."""
-    seeds = known.groupby("family")["seed"].nunique()
-    return 1.4 + 0.8 * max(1, int((seeds > 1).sum()))
+def visible(known: pd.DataFrame) -> pd.DataFrame:
+    """Return the smallest loss that the next night would show, for rows whose spread is known.
+
+    See ``covidlib.runs.regressions.outlook``; the rows that are seen best come first.
+    """
+    columns = ["row", "name", "metric", "mean", "folds", "seeds", "alone", "among_all"]
+    found = outlook(known) if len(known) else pd.DataFrame(columns=columns)
+    return found[found["alone"].notna()].sort_values(["metric", "alone"], ignore_index=True)
 
 
-def draw_bands(ax: Axes, known: pd.DataFrame) -> Axes:
-    """Draw the runs of every family with several seeds, and where the next one may lie."""
-    kept, names = leading(known), []
-    for _, group in kept.groupby("family", sort=False):
-        if group["seed"].nunique() < 2:
-            continue
-        place, values = len(names), group["value"].to_numpy(float)
-        words = group["name"].iloc[0].replace("-", " ") + f": {group['metric'].iloc[0]}"
-        names.append(fill(words, 20))
-        if reach := band(kept, group):
-            # Shares end at 1; a band that goes on would promise what cannot be.
-            low = max(values.mean() - reach[0], 0.0)
-            high = min(values.mean() + reach[0], 1.0)
-            ax.barh(place, high - low, left=low, height=0.5, color="0.85")
-        ax.scatter(values, [place] * len(values), color="#0072b2", zorder=2)
-    if not names:
-        ax.text(0.5, 0.5, "no settings with two seeds yet", ha="center", transform=ax.transAxes)
-    ax.set_yticks(range(len(names)), names)
-    ax.set(xlabel="value", ylabel="", ylim=(-0.6, max(len(names), 1) - 0.4))
+def visible_table(known: pd.DataFrame) -> pd.DataFrame:
+    """Return ``visible`` with AUC and accuracy side by side, as text."""
+    found = visible(known)
+    if found.empty:
+        return pd.DataFrame({"smallest loss": ["no settings with enough seeds"]}, index=["–"])
+    rows = []
+    for _, both in found.groupby("row", sort=False):
+        first = both.iloc[0]
+        size = {"folds": f"{first['folds']}", "seeds": f"{first['seeds']:g}"}
+        row = {"settings": first["name"], **size}
+        for name in ("auc", "accuracy"):
+            one = both[both["metric"] == name]
+            texts = [
+                f"{value:.3f}" for value in one[["mean", "alone", "among_all"]].to_numpy().flat
+            ]
+            mean, alone, among = texts or ["–"] * 3
+            label = {"auc": "AUC"}.get(name, name)
+            row |= {label: mean, f"{label}: it alone": alone, f"{label}: all moved": among}
+        rows.append(row)
+    return pd.DataFrame(rows).set_index("settings")
+
+
+def reach(known: pd.DataFrame) -> dict[str, float | int]:
+    """Return the numbers of the page's sentences about the smallest visible loss."""
+    found = visible(known)
+    found = found[found["metric"] == "auc"]
+    one, many = found[found["seeds"] < 2], found[found["seeds"] >= 2]
+    return {
+        "rows_seen": len(found),
+        "best": float(found["alone"].min()) if len(found) else math.nan,
+        "one_seed": float(one["alone"].median()) if len(one) else math.nan,
+        "more_seeds": float(many["alone"].median()) if len(many) else math.nan,
+        "all_moved": float(found["among_all"].median()) if len(found) else math.nan,
+    }
+
+
+def reach_height(known: pd.DataFrame) -> float:
+    """Return the inches that ``draw_reach`` needs."""
+    return 1.2 + 0.42 * max(1, int((visible(known)["metric"] == "auc").sum()))
+
+
+def draw_reach(ax: Axes, known: pd.DataFrame) -> Axes:
+    """Draw the AUC of every row, and how far down it would have to fall to be seen."""
+    found = visible(known)
+    found = found[found["metric"] == "auc"].reset_index(drop=True)
+    if found.empty:
+        ax.text(0.5, 0.5, "no settings with enough seeds yet", ha="center", transform=ax.transAxes)
+        return ax
+    for place, row in found.iterrows():
+        mean = row["mean"]
+        for name, height, colour in (("among_all", 0.16, "0.75"), ("alone", 0.42, "#56b4e9")):
+            low = max(mean - row[name], 0.0)
+            label = {"among_all": "if every row moved", "alone": "if it alone moved"}[name]
+            ax.barh(
+                place, mean - low, left=low, height=height, color=colour,
+                label=label if place == 0 else None, zorder=1 + (name == "alone"),
+            )  # fmt: skip
+    ax.scatter(found["mean"], range(len(found)), color="black", zorder=3, label="today")
+    ax.axvline(0.5, color="0.4", linestyle=":", label="chance, two classes")
+    names = [
+        fill(str(name).replace("-", " "), 34) + f", {seeds:g} x {folds}"
+        for name, seeds, folds in found[["name", "seeds", "folds"]].itertuples(index=False)
+    ]
+    ax.set_yticks(range(len(found)), names)
+    ax.invert_yaxis()
+    ax.set(xlabel="AUC", ylabel="")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.4, -0.06), ncols=2)
     return ax
 
 
 def changes_table(known: pd.DataFrame) -> pd.DataFrame:
     """Compare the commit of the last run with everything before it, where settings repeat."""
     try:
-        found = compare(leading(known), EARLIER, LATEST) if len(known) else known
+        found = compare(known, EARLIER, LATEST) if len(known) else known
     except NothingInCommonError:
         found = known.head(0)
     if found.empty:
@@ -188,7 +223,4 @@ def changes(known: pd.DataFrame) -> dict[str, int]:
     """Return how many comparisons of the last commit found something."""
     found = changes_table(known)["finding"]
     compared = found[found.index != "–"]
-    return {
-        "compared": len(compared),
-        "changed": int((~compared.isin([NO_CHANGE, "spread unknown"])).sum()),
-    }
+    return {"compared": len(compared), "changed": int(compared.isin([WORSE, BETTER]).sum())}

@@ -95,7 +95,7 @@ def compare_results(
         if not path.is_file():
             raise CovidlibError(f"there is no history {path}; write it: covidlib results remember")
         try:
-            found = compare(read(path), first, second, tuple(metric or ()))
+            found = compare(read(path, results), first, second, tuple(metric or ()))
         except NothingInCommonError:
             if first != EARLIER:
                 raise

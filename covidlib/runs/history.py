@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from covidlib.errors import RunError
+from covidlib.runs.image_errors import image_errors
 from covidlib.runs.record import RECORD, Record
 from covidlib.runs.spec import described
 
@@ -25,34 +26,49 @@ def line(record: Record, paper: str) -> dict[str, Any]:
     """Return what the history keeps of a finished run.
 
     ``family`` is the same for runs that differ in their seeds alone, and stays the same when a
-    setting is added later at its default; ``name`` is its readable form.
+    setting is added later at its default; ``name`` is its readable form. ``row`` is the same for
+    the folds of a family too, as in a row of a printed table. ``errors``: see ``image_errors``.
     """
     body = record.body
-    essence = json.dumps(_essence(body["spec"]), sort_keys=True)
     return {
         "paper": paper,
         "key": record.key,
         "name": re.sub(r"-s\d+-[0-9a-f]+$", "", record.key),
-        "family": hashlib.sha256(essence.encode()).hexdigest()[:10],
+        "family": _digest(_essence(body["spec"], ("seed",))),
+        **_of_predictions(record),
         "seed": body["spec"]["seed"],
         "metrics": dict(body["metrics"]),
         **{fact: record.provenance.get(fact) for fact in FACTS},
     }
 
 
-def _essence(node: Any) -> Any:
-    """Return recorded settings without seeds and without what stands at its default."""
+def _of_predictions(record: Record) -> dict[str, Any]:
+    """Return what lines from before these columns lack."""
+    row = _digest(_essence(record.body["spec"], ("seed", "fold")))
+    return {"row": row, "errors": image_errors(record)}
+
+
+def _digest(essence: Any) -> str:
+    return hashlib.sha256(json.dumps(essence, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def _essence(node: Any, without: tuple[str, ...]) -> Any:
+    """Return recorded settings without some names and without what stands at its default.
+
+    The names are left out where they are the run's own or its data's: other settings may have a
+    seed that is not a repetition.
+    """
     if isinstance(node, list):
-        return [_essence(item) for item in node]
+        return [_essence(item, without) for item in node]
     if not isinstance(node, dict):
         return node
     settings = _classes().get(node.get("is", ""))
     usual = _defaults(settings) if settings else {}
+    left_out = without if node.get("is") in ("RunSpec", "DataSettings") else ()
     return {
-        name: _essence(value)
+        name: _essence(value, without)
         for name, value in node.items()
-        if not (node.get("is") == "RunSpec" and name == "seed")
-        and not (name in usual and value == usual[name])
+        if name not in left_out and not (name in usual and value == usual[name])
     }
 
 
@@ -131,19 +147,37 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def read(path: Path) -> pd.DataFrame:
+def read(path: Path, results: Path | None = None) -> pd.DataFrame:
     """Return the history as a table: one row per run and metric, in order of starting.
 
-    Columns: paper, name, family, key, seed, profile, device, commit, started, metric, value, …
+    Columns: paper, name, family, row, key, seed, profile, device, commit, started, metric, value,
+    error (over test images, NaN where unknown), recorded (whether the run lies in ``results``),
+    digest (equal where two runs of a seed agree in every metric), …
+
+    Args:
+        path: of the history.
+        results: the recorded runs; by default those beside the history.
 
     Raises:
         RunError: a line is broken.
     """
-    rows = [
-        {k: v for k, v in entry.items() if k != "metrics"} | {"metric": metric, "value": value}
-        for entry in lines(path)
+    results = results or path.parent
+    rows = [row for entry in lines(path) for row in _rows(entry, results)]
+    columns = ["paper", "name", "family", "row", "key", "seed", *FACTS]
+    frame = pd.DataFrame(rows, columns=[*columns, "metric", "value", "error", "recorded", "digest"])
+    return frame.sort_values(["started", "key"], kind="stable", ignore_index=True)
+
+
+def _rows(entry: dict[str, Any], results: Path) -> list[dict[str, Any]]:
+    record = Record(results / (entry.get("paper") or "") / entry["key"])
+    exists = (record.folder / RECORD).is_file()
+    recorded = exists and record.provenance["started"] == entry["started"]
+    if "row" not in entry:
+        known = _of_predictions(record) if exists else {"row": entry["family"], "errors": {}}
+        entry = entry | known
+    facts = {k: v for k, v in entry.items() if k not in ("metrics", "errors")}
+    facts |= {"recorded": recorded, "digest": _digest(entry["metrics"])}
+    return [
+        facts | {"metric": metric, "value": value, "error": entry["errors"].get(metric)}
         for metric, value in entry["metrics"].items()
     ]
-    columns = ["paper", "name", "family", "key", "seed", *FACTS, "metric", "value"]
-    frame = pd.DataFrame(rows, columns=columns)
-    return frame.sort_values(["started", "key"], kind="stable", ignore_index=True)

@@ -1,34 +1,24 @@
 """Whether results moved between two states of the code, by more than seeds move them."""
 
 import math
-from dataclasses import dataclass
+import re
 
-import numpy as np
 import pandas as pd
 
 from covidlib.errors import RunError
-from covidlib.evaluation.comparisons import holm
+from covidlib.runs.image_errors import WATCHED
+from covidlib.runs.moves import LEVEL, Move, moved, smallest_seen, together
+from covidlib.runs.seed_spread import scaled, seed_groups
 from covidlib.settings import PROFILES
 
 HIGHER_IS_WORSE = ("loss", "error", "brier", "ece", "distance")
-WORSE, BETTER, NO_CHANGE, UNKNOWN = "worse", "better", "no change seen", "spread unknown"
+WORSE, BETTER, NO_CHANGE = "worse", "better", "no change seen"
+UNKNOWN, SAME = "spread unknown", "the same, bit for bit"
 EARLIER, LATEST = "earlier", "latest"
-LEVEL = 0.05
-FEWEST = 2  # degrees of freedom without which a spread is a guess
-FAMILIES = 5  # from as many on it is tested whether they moved together
 
 
 class NothingInCommonError(RunError):
     """Two states of the results that share no settings."""
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A standard deviation over seeds, its degrees of freedom, and whose it is."""
-
-    deviation: float
-    freedom: int
-    source: str
 
 
 def select(history: pd.DataFrame, what: str) -> pd.DataFrame:
@@ -58,73 +48,113 @@ def select(history: pd.DataFrame, what: str) -> pd.DataFrame:
 
 
 def compare(history: pd.DataFrame, first: str, second: str, metrics: tuple = ()) -> pd.DataFrame:
-    """Compare what was measured in two states, family by family and metric by metric.
+    """Compare what was measured in two states, row by row as in a printed table.
 
-    Runs are matched by their settings. Where none match, as between two profiles, they are matched
-    by the readable name; of several settings with one name those with most runs count. Where that
-    fails too, as between two keys, one group is set against one.
+    A row is all folds and seeds of the same settings. Where two named states share none, as two
+    profiles do not, rows are matched by their readable name; of several settings with one name
+    those with most runs count. Where that fails too, as between two keys, one is set against one.
 
-    The test is Student's, with the standard deviation over seeds of the two groups. Where these
-    have too few seeds, that of all families of the same paper, profile and metric is taken. p
-    values are corrected by Holm over the families.
+    The test is Student's with the spread over seeds, see ``covidlib.runs.seed_spread``. A training
+    that repeats another bit for bit is not tested: after a change that touches one network, the
+    others do not dilute it. A fault often moves every result a little and none by more than its
+    seeds do, so where two rows or more moved, a last row tests their weighted mean.
 
-    A fault often moves every result a little and none by more than its seeds do. So where five
-    families or more share a metric, a last row tests them together, families as the unit of a
-    paired test; these rows are corrected among themselves.
+    p values are corrected over the table (Benjamini and Hochberg 1995). Where nothing happened, one
+    table in twenty reports a change; where something did, one in twenty of the reported is chance.
 
     Args:
         history: see ``covidlib.runs.history.read``.
-        first: a profile, a commit or a key; "earlier" means all before the second, on other
-            commits.
+        first: a profile, a commit or a key; "earlier" is for every seed its newest recorded run
+            before the second and on another commit or, where none is recorded, its first run. What
+            a night measured is no yardstick of the next: a slow decline would not be seen.
         second: a profile, a commit, a key, or "latest", the commit of the last run.
-        metrics: only these; all if empty.
+        metrics: only these; if empty AUC, accuracy and Dice, or all of a row that has none of them.
 
     Returns:
-        One row per name and metric, then those of all families: means, numbers of runs,
-        difference, detectable (the smallest difference that this comparison would have called
-        one), p, spread, finding.
+        One row per name and metric, then all that moved: means, numbers of runs, difference,
+        detectable (the smallest difference that is found in four of five cases), p, spread,
+        finding.
 
     Raises:
         RunError: nothing of that name, or a name with two meanings.
         NothingInCommonError: nothing to compare.
     """
-    if metrics:
-        history = history[history["metric"].isin(metrics)]
+    history = scaled(watched(history, metrics))
     two = select(history, second)
     one = _before(history, two) if first == EARLIER else select(history, first)
-    one, two, by = _matched(one, two)
-    if by is None:
-        raise NothingInCommonError(f"{first!r} and {second!r} have no settings in common")
-    rows = []
+    one, two, by = _matched(one, two, by_name=first != EARLIER)
+    groups, rows = seed_groups(history), []
     for (group, metric), before in one.groupby([by, "metric"], sort=False):
         after = two[(two[by] == group) & (two["metric"] == metric)]
         if len(after):
-            rows.append(_row(history, before, after, metric))
-    frame, all_families = pd.DataFrame(rows), pd.DataFrame(_together(pd.DataFrame(rows)))
-    frame["p"] = holm(frame["p"])
-    if len(all_families):
-        all_families["p"] = holm(all_families["p"])
-        frame = pd.concat([frame, all_families], ignore_index=True)
-    frame["finding"] = [
-        _finding(*row) for row in zip(frame["metric"], frame["difference"], frame["p"], strict=True)
-    ]
-    return frame
+            move = moved(before, after, groups.get(before["pool"].iloc[0], []))
+            rows.append((_title(before), metric, move))
+    for metric in dict.fromkeys(metric for _, metric, _ in rows):
+        moves = [move for _, other, move in rows if other == metric]
+        if all_of_them := together(moves):
+            rows.append((f"all {all_of_them.spread} together", metric, all_of_them))
+    return _concluded(rows)
+
+
+def outlook(history: pd.DataFrame) -> pd.DataFrame:
+    """Return what the next night could see, if it repeats the recorded seeds of every row.
+
+    Returns:
+        One row per name and metric: mean, folds, seeds (of a fold), alone and among_all: the
+        smallest difference that is found in four of five cases, where a change of the code moved
+        this row only, and where it moved all of them; spread.
+    """
+    history = scaled(watched(history))
+    now = _yardstick(history)
+    groups, found = seed_groups(history), []
+    for (row, metric), runs in now.groupby(["row", "metric"], sort=False):
+        again = runs.assign(digest=None)  # the same seeds, trained otherwise
+        move = moved(runs, again, groups.get(runs["pool"].iloc[0], []))
+        folds = len(runs["family"].unique())
+        facts = {"row": row, "name": _title(runs), "metric": metric, "mean": move.first}
+        found.append((facts | {"folds": folds, "seeds": move.runs_first / folds}, move))
+    tests = sum(move.tested for _, move in found)
+    its = pd.Series([facts["row"] for facts, move in found if move.tested]).value_counts()
+    return pd.DataFrame(
+        facts
+        | {"alone": smallest_seen(move.error, move.freedom, int(its.get(facts["row"], 1)))}
+        | {"among_all": smallest_seen(move.error, move.freedom, tests), "spread": move.spread}
+        for facts, move in found
+    )
+
+
+def watched(history: pd.DataFrame, metrics: tuple = ()) -> pd.DataFrame:
+    """Keep these metrics; if none is named, those that are watched, or all of a row without any."""
+    if metrics:
+        return history[history["metric"].isin(metrics)]
+    known = history["metric"].isin(WATCHED)
+    return history[known | ~known.groupby(history["family"]).transform("any")]
 
 
 def _before(history: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     other = ~history["commit"].isin(after["commit"])
-    return history[other & (history["started"] < after["started"].min())]
+    return _yardstick(history[other & (history["started"] < after["started"].min())])
 
 
-def _matched(one: pd.DataFrame, two: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, str | None]:
-    """Return both sides and the column that matches their rows; None where nothing does."""
-    if set(one["family"]) & set(two["family"]):
-        return one, two, "family"
-    if set(one["name"]) & set(two["name"]):
+def _yardstick(history: pd.DataFrame) -> pd.DataFrame:
+    """Return of every seed its newest recorded run or, where none is recorded, its first run."""
+    by = ["family", "seed", "metric"]
+    first = history.drop_duplicates(by, keep="first")
+    newest = history[history["recorded"]].drop_duplicates(by, keep="last")
+    return pd.concat([newest, first]).drop_duplicates(by).sort_index()
+
+
+def _matched(
+    one: pd.DataFrame, two: pd.DataFrame, by_name: bool
+) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """Return both sides and the column that matches their rows."""
+    if shared := set(one["family"]) & set(two["family"]):
+        return one[one["family"].isin(shared)], two[two["family"].isin(shared)], "row"
+    if by_name and set(one["name"]) & set(two["name"]):
         return _main(one), _main(two), "name"
-    if len(one["family"].unique()) == len(two["family"].unique()) == 1:
+    if by_name and len(one["family"].unique()) == len(two["family"].unique()) == 1:
         return one, two.assign(name=one.iloc[0]["name"]), "name"
-    return one, two, None
+    raise NothingInCommonError("the two states have no settings in common")
 
 
 def _main(runs: pd.DataFrame) -> pd.DataFrame:
@@ -134,80 +164,30 @@ def _main(runs: pd.DataFrame) -> pd.DataFrame:
     return runs[runs["family"].isin(chosen["family"])]
 
 
-def _together(rows: pd.DataFrame) -> list[dict]:
-    """Return a row per metric that enough families have: whether they moved together."""
-    found = []
-    for metric, group in rows.groupby("metric", sort=False):
-        if (count := len(group)) < FAMILIES:
-            continue
-        moved = float(group["difference"].mean())
-        error = float(group["difference"].std()) / math.sqrt(count)
-        detectable, p = _student(moved, error, count - 1)
-        means = group[["first", "second"]].mean().to_dict()
-        runs = group[["runs, first", "runs, second"]].sum().to_dict()
-        test = {"difference": moved, "detectable": detectable, "spread": "families", "p": p}
-        found.append({"name": f"all {count} together", "metric": metric, **means, **runs, **test})
-    return found
+def _title(runs: pd.DataFrame) -> str:
+    """Return the readable name of a row, without the fold where it has several."""
+    name = str(runs["name"].iloc[0])
+    return re.sub(r"-fold\d+", "", name) if len(runs["family"].unique()) > 1 else name
 
 
-def _student(difference: float, error: float, freedom: int) -> tuple[float, float]:
-    """Return the smallest difference that would be called one, and the p value of this one."""
-    from scipy.stats import t as student
+def _concluded(rows: list[tuple[str, str, Move]]) -> pd.DataFrame:
+    """Correct the p values over the table, and say what each of them means."""
+    from statsmodels.stats.multitest import multipletests
 
-    detectable = float(student.ppf(1 - LEVEL / 2, freedom)) * error
-    if not error:  # nothing varies, so any change is one
-        return detectable, float(difference == 0)
-    return detectable, float(2 * student.sf(abs(difference) / error, freedom))
-
-
-def _row(history: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame, metric: str) -> dict:
-    x, y = before["value"].to_numpy(float), after["value"].to_numpy(float)
-    difference = float(y.mean() - x.mean())
-    found = spread([x, y], history, before.iloc[0])
-    p = detectable = math.nan
-    if found is not None:
-        error = found.deviation * math.sqrt(1 / len(x) + 1 / len(y))
-        detectable, p = _student(difference, error, found.freedom)
-    return {
-        "name": before.iloc[0]["name"],
-        "metric": metric,
-        "first": float(x.mean()),
-        "runs, first": len(x),
-        "second": float(y.mean()),
-        "runs, second": len(y),
-        "difference": difference,
-        "detectable": detectable,
-        "spread": found.source if found else "",
-        "p": p,
-    }
-
-
-def spread(groups: list[np.ndarray], history: pd.DataFrame, like: pd.Series) -> Spread | None:
-    """Return how far seeds move a metric: within the groups, else within families like these.
-
-    Args:
-        groups: values of runs that differ in seed alone.
-        history: everything recorded.
-        like: a row of it, whose paper, profile and metric count.
-
-    Returns:
-        None where fewer than two degrees of freedom are known.
-    """
-    if own := _pooled(groups, "its own seeds"):
-        return own
-    same = history
-    for column in ("paper", "profile", "metric"):
-        same = same[same[column] == like[column]]
-    families = same.groupby(["family", "commit", "device"])["value"]
-    return _pooled([values.to_numpy(float) for _, values in families], "seeds of other settings")
-
-
-def _pooled(groups: list[np.ndarray], source: str) -> Spread | None:
-    freedom = sum(len(group) - 1 for group in groups if len(group))
-    if freedom < FEWEST:
-        return None
-    squares = sum(((group - group.mean()) ** 2).sum() for group in groups if len(group))
-    return Spread(math.sqrt(squares / freedom), freedom, source)
+    frame = pd.DataFrame({"name": n, "metric": m, **move.shown()} for n, m, move in rows)
+    tests = frame["p"].notna()
+    count = int(tests.sum())
+    if count:
+        frame.loc[tests, "p"] = multipletests(frame.loc[tests, "p"], method="fdr_bh")[1]
+    frame["detectable"] = [
+        smallest_seen(move.error, move.freedom, count) if move.tested else math.nan
+        for _, _, move in rows
+    ]
+    frame["finding"] = [
+        SAME if move.same else _finding(metric, move.difference, p)
+        for (_, metric, move), p in zip(rows, frame["p"], strict=True)
+    ]
+    return frame.drop(columns=["error", "freedom", "same"])
 
 
 def _finding(metric: str, difference: float, p: float) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import ttest_1samp, ttest_ind
+from scipy.stats import t, ttest_ind
 from small_runs import tiny
 from typer.testing import CliRunner
 
@@ -15,8 +15,9 @@ from covidlib import cli
 from covidlib.errors import RunError
 from covidlib.runs.history import HISTORY, line, lines, read, recorded_runs, remember
 from covidlib.runs.record import Record
-from covidlib.runs.regressions import NothingInCommonError, compare, select, spread
+from covidlib.runs.regressions import NothingInCommonError, compare, select
 from covidlib.runs.spec import described
+from covidlib.settings import DataSettings
 
 RESULTS = Path(__file__).resolve().parents[2] / "book" / "results"
 ONE, TWO = "a" * 40, "b" * 40
@@ -148,41 +149,62 @@ def test_one_seed_borrows_the_spread_of_others_or_says_that_there_is_none(tmp_pa
 def test_seeds_that_change_nothing_make_any_change_one(tmp_path):
     path = made(tmp_path, [0.5, 0.5, 0.5], [0.499])
     assert compare(read(path), ONE, TWO)["finding"].tolist() == ["worse"]
-    history = read(path).assign(value=0.5)
-    assert compare(history, ONE, TWO)["finding"].tolist() == ["no change seen"]
+
+
+def test_what_repeats_bit_for_bit_is_not_tested(tmp_path):
+    history = read(made(tmp_path, [0.70, 0.72, 0.71], [0.70, 0.72]))
+    (row,) = compare(history, ONE, TWO).to_dict("records")
+    assert row["finding"] == "the same, bit for bit" and np.isnan(row["p"])
+    moved = made(tmp_path / "b", [0.80, 0.82, 0.81], [0.70, 0.72, 0.71], epochs=7)
+    path = tmp_path / HISTORY
+    alone = compare(read(moved), ONE, TWO)["p"][0]
+    path.write_text(path.read_text() + moved.read_text())
+    both = compare(read(path), ONE, TWO).set_index("finding")
+    assert both.loc["worse", "p"] < alone, "it borrows a spread, and pays for no second test"
 
 
 def test_many_comparisons_are_corrected(tmp_path):
     history = read(made(tmp_path, [0.70, 0.72, 0.71], [0.68, 0.69, 0.67]))
     alone = compare(history, ONE, TWO)["p"][0]
-    noise = [history.assign(metric=f"m{i}", value=history["value"].mean()) for i in range(9)]
-    together = compare(pd.concat([history, *noise], ignore_index=True), ONE, TWO)
+    names = tuple(f"m{i}" for i in range(9))
+    noise = [history.assign(metric=m, value=history["value"].mean()) for m in names]
+    wide = pd.concat([history, *noise], ignore_index=True)
+    together = compare(wide, ONE, TWO, ("auc", *names))
     assert together["p"][0] == pytest.approx(10 * alone) and alone < 0.05 < together["p"][0]
+    assert len(compare(wide, ONE, TWO)) == 1, "metrics that nobody watches take no part"
 
 
-@pytest.mark.parametrize(("moved", "finding"), [(0.02, "worse"), (0.0, "no change seen")])
-def test_what_moves_every_family_a_little_is_found_where_no_family_shows_it(moved, finding):
+def test_folds_of_one_setting_are_one_row(tmp_path):
     draw = np.random.default_rng(0)
-    rows = [
-        {
-            "paper": "msatl", "profile": "laptop", "device": "cpu", "metric": "auc",
-            "commit": commit, "started": commit[0], "seed": seed, "key": f"{family}{seed}",
-            "family": f"f{family}", "name": f"f{family}",
-            "value": 0.6 + family / 100 + draw.normal(0, 0.02) - moved * (commit == TWO),
-        }
-        for commit in (ONE, TWO)
-        for family in range(20)
-        for seed in range(2)
-    ]  # fmt: skip
-    found = compare(pd.DataFrame(rows), ONE, TWO)
-    assert set(found["finding"][:-1]) == {"no change seen"}
-    last = found.iloc[-1]
-    assert (last["name"], last["finding"], last["runs, first"]) == ("all 20 together", finding, 40)
-    moves = found["difference"][:-1]
-    assert last["difference"] == pytest.approx(moves.mean())
-    assert last["p"] == pytest.approx(ttest_1samp(moves, 0).pvalue)
-    few = [row for row in rows if row["family"] in ("f0", "f1", "f2", "f3")]
-    assert len(compare(pd.DataFrame(few), ONE, TWO)) == 4
+    path = tmp_path / HISTORY
+    folds = [DataSettings("covid-ct", split="kfold", fold=fold) for fold in (0, 1)]
+    runs = [
+        record(tmp_path, tiny(seed=seed, data=data), {"auc": value}, commit, day=day)
+        for commit, day in ((ONE, 1), (TWO, 2))
+        for fold, data in enumerate(folds)
+        for seed, value in enumerate(draw.normal(0.7 + fold / 10, 0.02, 2))
+    ]
+    remember([("magsd", run) for run in runs], path)
+    history = read(path)
+    assert (history["family"].nunique(), history["row"].nunique()) == (2, 1)
+    (row,) = compare(history, "earlier", "latest").to_dict("records")
+    cells = history.groupby(["commit", "family"])["value"]
+    assert row["first"] == pytest.approx(cells.mean()[ONE].mean())
+    assert row["runs, first"] == 4 and "fold" not in row["name"]
+    error = np.sqrt(cells.var().mean() * (1 / 2 + 1 / 2) * 2 / 2**2)
+    assert row["p"] == pytest.approx(2 * t.sf(abs(row["difference"]) / error, 4))
+
+
+def test_the_yardstick_is_what_is_recorded_and_no_night(tmp_path):
+    nights = [(ONE, 1, 0.9), (TWO, 2, 0.6), ("c" * 40, 3, 0.6), ("d" * 40, 4, 0.6)]
+    path = tmp_path / HISTORY
+    for commit, day, value in nights:
+        run = record(tmp_path / commit[0], tiny(), {"auc": value}, commit, day=day)
+        remember([("msatl", run)], path)
+    assert compare(read(path), "earlier", "latest")["first"].tolist() == [0.9]
+    kept = record(tmp_path / "msatl", tiny(), {"auc": 0.6}, TWO, day=2)
+    kept.folder.rename(tmp_path / "msatl" / kept.key)
+    assert compare(read(path), "earlier", "latest")["first"].tolist() == [0.6], "recorded anew"
 
 
 def test_profiles_are_matched_by_name_and_by_the_settings_with_most_runs(tmp_path):
@@ -206,7 +228,6 @@ def test_names_that_say_nothing_or_two_things_are_refused(tmp_path):
         select(history, "")
     with pytest.raises(NothingInCommonError):
         compare(history, "earlier", ONE)
-    assert spread([np.array([0.5]), np.array([0.6])], history, history.iloc[0]) is None
 
 
 # The commands
