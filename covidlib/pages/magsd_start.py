@@ -43,23 +43,35 @@ def classified(network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
 
 
 def rates(page: Page) -> pd.DataFrame:
-    """Measure what the classifiers see before the first step, on the first images of set A.
-
-    Returns:
-        A row per network: features, mean squared length of an image's features, largest stable
-        rate, rate, and how often the rate is the largest.
-    """
+    """Measure what the classifiers see before the first step, on the first images of set A."""
     spec = run_of(MANetSettings(), "A", page.profile, page.phantom, 0)
     data = training_data(spec.data, page.root)
     rows = data.rows("train")[: SIZES[page.profile].batch]
     (batch,) = data.on(torch.device("cpu")).iterate([rows])
-    inputs, lines = prepare(batch.image, spec.training).images, {}
+    inputs = prepare(batch.image, spec.training).images
+    return measured(inputs, len(data.classes), spec.training.momentum, page.seed)
+
+
+def measured(inputs: torch.Tensor, classes: int, momentum: float, seed: int = 0) -> pd.DataFrame:
+    """Measure what the classifiers of ``NETWORKS`` see of images before the first step.
+
+    Args:
+        inputs: one batch. Shape: (N, 3, S, S).
+        classes: K.
+        momentum: β.
+        seed: of the weights.
+
+    Returns:
+        A row per network: features, mean squared length of an image's features, largest stable
+        rate, the paper's rate, and how many times the largest it is.
+    """
+    lines = {}
     for name, settings in NETWORKS.items():
-        torch.manual_seed(page.seed)
-        network = settings.build(len(data.classes))
+        torch.manual_seed(seed)
+        network = settings.build(classes)
         features = classified(network, inputs)
-        curved = sharpness(features, len(data.classes), network.classifier.bias is not None)
-        largest = largest_rate(curved, spec.training.momentum)
+        curved = sharpness(features, classes, network.classifier.bias is not None)
+        largest = largest_rate(curved, momentum)
         lines[name] = {
             "features": features.shape[1],
             "squared length": float(features.square().sum(1).mean()),
