@@ -8,7 +8,7 @@ take turns, in changing order; the table shows medians, and the ratio is the med
 within a round. On a CPU the times are those that this process got, of all its threads together,
 since others on the machine must not count.
 
-Memory of attention is what one layer of res3 keeps for its backward pass.
+Memory of attention is what the layers of R-50 keep for their backward pass.
 """
 
 # turns first: it lets torchvision import beside a CPU torch.
@@ -26,8 +26,8 @@ from torch import Tensor
 
 from covidlib.clock import own_clock
 from covidlib.data.batches import Batch
-from covidlib.models.attention import SelfAttention
-from covidlib.models.attention_resnet import CHANNELS, AttentionResNetSettings
+from covidlib.models.attention_memory import matrix_bytes, network_bytes
+from covidlib.models.attention_resnet import AttentionResNetSettings
 from covidlib.settings import SstlmSettings
 from covidlib.training.method import Inputs
 from covidlib.training.precision import autocast
@@ -77,43 +77,19 @@ def ceiling(method: Constant, device: torch.device) -> Contestant:
         yield
 
 
-def by_equation(layer: SelfAttention, features: Tensor) -> Tensor:
-    """Return what the layer returns, with the matrix of equation 1 written out."""
-    mixed = layer.value(features).flatten(2) @ layer.attention_map(features).transpose(1, 2)
-    return features + layer.out(mixed.unflatten(2, features.shape[2:]))
-
-
-def kept_bytes(layer: SelfAttention, features: Tensor, explicit: bool) -> int:
-    """Return how many bytes a layer keeps for its backward pass, weights and input left out."""
-    found: dict[int, int] = {}
-
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        found[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    given = {p.untyped_storage().data_ptr() for p in (*layer.parameters(), features)}
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        out = by_equation(layer, features) if explicit else layer(features)
-    kept = sum(size for place, size in found.items() if place not in given)
-    del out
-    return kept
-
-
 def memory_table(sizes: tuple[int, ...], device: torch.device) -> Table:
-    """Compare the fused kernel with explicit matrices in one res3 layer of R-50, one image."""
-    title = "kept for the backward pass by one layer of res3, one image, MB"
-    table = Table("pixels", "matrix", "explicit", "fused", "ratio", title=title)
-    channels = CHANNELS[50][1]
-    for size in sizes:
-        side = size // 8
-        # As in training: in the other layout torch has no fused kernel and writes the matrix out.
-        layer = SelfAttention(channels).to(device, memory_format=torch.channels_last)
-        features = torch.randn(1, channels, side, side, device=device)
-        features = features.to(memory_format=torch.channels_last)
-        explicit, fused = (kept_bytes(layer, features, way) / 1e6 for way in (True, False))
-        cells = (f"{4 * side**4 / 1e6:.1f}", f"{explicit:.1f}", f"{fused:.1f}")
-        table.add_row(str(size), *cells, f"{explicit / fused:.1f}")
+    """Compare the fused kernel with explicit matrices in all attention layers of R-50."""
+    title = "kept for the backward pass by the attention layers of R-50, one image, MB"
+    table = Table("layers", "pixels", "matrices", "explicit", "fused", "ratio", title=title)
+    for variant in ("attn1", "attn5"):
+        network = AttentionResNetSettings(50, variant)
+        for size in sizes:
+            explicit, fused = (
+                network_bytes(network, size, way, str(device)) / 1e6 for way in (True, False)
+            )
+            matrices = matrix_bytes(network, size) / 1e6
+            cells = (f"{value:.1f}" for value in (matrices, explicit, fused, explicit / fused))
+            table.add_row(variant, str(size), *cells)
     return table
 
 

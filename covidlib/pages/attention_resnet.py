@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from covidlib.book import Page
 from covidlib.figures import image_grid, overlay
+from covidlib.models.attention_memory import matrix_bytes, network_bytes
 from covidlib.models.attention_resnet import PLACEMENTS, AttentionResNet, AttentionResNetSettings
 from covidlib.plans.msatl import NAMES
 from covidlib.runs.running import load, run
@@ -50,15 +51,31 @@ def costs(size: int) -> pd.DataFrame:
             rows[f"R-{depth} {NAMES[variant]}"] = {
                 "parameters, M": sum(p.numel() for p in network.parameters()) / 1e6,
                 "multiply-adds, G": _multiply_adds(network, size) / 1e9,
-                "attention matrices, MB": sum(_matrix_bytes(network, size).values()) / 1e6,
+                "attention matrices, MB": matrix_bytes(network.settings, size) / 1e6,
             }
     return pd.DataFrame(rows).T
 
 
-def share_of(stage: str, size: int) -> float:
-    """Return which share of the five layers' matrix memory belongs to one stage."""
-    found = _matrix_bytes(AttentionResNetSettings(50, "attn5").build(2), size)
-    return found[stage] / sum(found.values())
+def memory(sizes: Sequence[int] = (224, 512)) -> pd.DataFrame:
+    """Return what the attention layers of R-50 keep for one image until the backward pass, MB.
+
+    Measured here, in float32: with the matrices written out, and with the fused kernel.
+
+    Args:
+        sizes: sides of the input, pixels.
+    """
+    rows = {}
+    for variant in ("attn1", "attn5"):
+        network = AttentionResNetSettings(50, variant)
+        for size in sizes:
+            explicit, fused = (network_bytes(network, size, way) / 1e6 for way in (True, False))
+            rows[f"R-50 {NAMES[variant]}, {size} pixels"] = {
+                "matrices alone": matrix_bytes(network, size) / 1e6,
+                "explicit": explicit,
+                "fused": fused,
+                "explicit / fused": explicit / fused,
+            }
+    return pd.DataFrame(rows).T
 
 
 def _multiply_adds(network: AttentionResNet, size: int) -> float:
@@ -69,12 +86,6 @@ def _multiply_adds(network: AttentionResNet, size: int) -> float:
         with counter, torch.no_grad():
             twin.eval()(torch.empty(1, 3, size, size))
     return counter.get_total_flops() / 2
-
-
-def _matrix_bytes(network: AttentionResNet, size: int) -> dict[str, int]:
-    """Return bytes of explicit float32 attention matrices of one image, by stage."""
-    sides = {"res2": size // 4, "res3": size // 8, "res4": size // 16, "res5": size // 32}
-    return {s: len(network.attention[s]) * 4 * sides[s] ** 4 for s in network.attention}
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from covidlib.pages.overall import NAME, small
 from covidlib.pages.results import NOT_YET, gather
 from covidlib.runs.running import load
 from covidlib.runs.store import Store
+from covidlib.tables import run_title
 from covidlib.training.data import training_data
 
 SHOWN = 4
@@ -53,7 +54,7 @@ class Looks:
     @property
     def title(self) -> str:
         """What figures call this run."""
-        return "this run (phantoms)" if self.slices.phantom else "this run"
+        return run_title(self.slices.phantom)
 
 
 def this_run(page: Page) -> Looks:
@@ -144,10 +145,9 @@ def draw_inside(ax: Axes, scores: Sequence[HeatScores], title: str) -> Axes:
 def table(recorded: Sequence[HeatScores], done: Sequence[HeatScores]) -> PlainTable:
     """Return the share of heat inside the lungs against chance, recorded and of this run."""
     rows = {}
-    drawn = any(one.provenance["phantom"] for one in done)
-    this_run = "this run (phantoms)" if drawn else "this run"
+    here = run_title(any(one.provenance["phantom"] for one in done))
     for kind in KINDS:
-        for name, scores in (("recorded", recorded), (this_run, done)):
+        for name, scores in (("recorded", recorded), (here, done)):
             own = [one for one in scores if one.kind == kind]
             rows[f"{kind}, {name}"] = _line(own) if own else {"heat in lungs": NOT_YET}
     note = (
@@ -174,6 +174,14 @@ def _line(own: Sequence[HeatScores]) -> dict[str, object]:
     }
 
 
+def told(recorded: Sequence[HeatScores]) -> str:
+    """Say how much heat each kind of map has in the lungs beyond chance, as recorded."""
+    kinds = {kind: [one for one in recorded if one.kind == kind] for kind in KINDS}
+    lines = {kind: _line(own) for kind, own in kinds.items() if own}
+    found = [f"{kind} {line['difference']}" for kind, line in lines.items() if "difference" in line]
+    return "; ".join(found) or NOT_YET
+
+
 def sentences(looks: Looks, recorded: Sequence[HeatScores]) -> dict[str, object]:
     """Return the numbers of the page's sentences."""
     dice = looks.slices.dice
@@ -182,6 +190,6 @@ def sentences(looks: Looks, recorded: Sequence[HeatScores]) -> dict[str, object]
         "left_out": looks.slices.left_out,
         "size": looks.slices.inputs.shape[-1],
         "cells": looks.scores[0].grid[0],
-        "recorded": len(recorded),
+        "recorded": told(recorded),
         "dice": "not known on real slices" if np.isnan(dice).any() else f"{dice.mean():.2f}",
     }

@@ -14,7 +14,7 @@
 # ```{admonition} In short
 # Inserted with a zero output, the layer changes no logit: the largest difference on this page is {glue:text}`insertion:.1e`.
 # Five layers raise ResNet-50 from {glue:text}`params_baseline:.1f` to {glue:text}`params_attn5:.1f` million parameters, and one layer adds {glue:text}`params_one:.2f` million.
-# At 224 pixels the explicit attention matrices of one image take {glue:text}`matrix_mb:.1f` MB, of which {glue:text}`matrix_share:.0f` % belong to res3.
+# At 224 pixels the five layers keep {glue:text}`explicit_224:.0f` MB per image for the backward pass if the matrices are written out and {glue:text}`fused_224:.0f` MB with the fused kernel; at 512 pixels {glue:text}`explicit_512:.0f` and {glue:text}`fused_512:.0f` MB.
 # ```
 
 # %% tags=["parameters"]
@@ -83,9 +83,18 @@ costs = parts.costs(size=224)
 page.glue("params_baseline", costs.loc["R-50 baseline", "parameters, M"])
 page.glue("params_attn5", costs.loc["R-50 5 ATTNs", "parameters, M"])
 page.glue("params_one", costs["parameters, M"].iloc[1] - costs["parameters, M"].iloc[0])
-page.glue("matrix_mb", costs.loc["R-50 5 ATTNs", "attention matrices, MB"])
-page.glue("matrix_share", 100 * parts.share_of("res3", size=224))
 costs.round(2)
+
+# %% [markdown]
+# Training keeps more than the matrices: queries, keys, values and what was mixed wait for the backward pass too.
+# Both columns are measured on this machine, layer by layer, the matrices of equation 1 written out or left to the fused kernel.
+
+# %% mystnb={"figure": {"name": "tab-msatl-attention-memory", "caption": "What the attention layers of R-50 keep for the backward pass of one image, in MB of float32, by the side of the image."}}
+kept = parts.memory()
+for size in (224, 512):
+    for way in ("explicit", "fused"):
+        page.glue(f"{way}_{size}", kept.loc[f"R-50 5 ATTNs, {size} pixels", way])
+kept.round(1)
 
 # %% [markdown]
 # ## What a trained network looks at

@@ -12,7 +12,8 @@
 # This page covers section 6.8 of {cite}`liu2021msatl` and its Figure 4, on slices that a rule chose, with two checks that the figure lacks.
 #
 # ```{admonition} In short
-# {glue:text}`recorded` recorded scores of maps. Here {glue:text}`slices` positive test slices are looked at, at {glue:text}`size` pixels, where a map of the last layer has {glue:text}`cells`×{glue:text}`cells` cells.
+# Recorded on real slices, heat in the lungs beyond chance: {glue:text}`recorded`.
+# Here {glue:text}`slices` positive test slices are looked at, at {glue:text}`size` pixels, where a map of the last layer has {glue:text}`cells`×{glue:text}`cells` cells.
 # A map is worth looking at if its heat lies in the lungs more than chance, and if it changes when the network forgets what it learnt.
 # No lesion of COVID19-CT is drawn, so whether a map marks *infected* regions cannot be tested on real slices.
 # ```

@@ -2,6 +2,8 @@ import pytest
 import torch
 
 from covidlib.models.attention import SelfAttention
+from covidlib.models.attention_memory import by_equation, kept_bytes, matrix_bytes, network_bytes
+from covidlib.models.attention_resnet import AttentionResNetSettings
 
 
 @pytest.fixture
@@ -63,3 +65,28 @@ def test_moving_positions_moves_the_output_with_them(layer, features):
 
 def test_a_new_layer_changes_nothing(features):
     torch.testing.assert_close(SelfAttention(8).double()(features), features, rtol=0, atol=0)
+
+
+def test_the_matrix_written_out_gives_the_same_and_keeps_more(layer, features):
+    torch.testing.assert_close(by_equation(layer, features), layer(features))
+    # Of 2 images with 15 positions, 8 bytes each: Q, K, V, the weights, and what is mixed.
+    expected = 8 * 2 * 15 * (4 + 4 + 6 + 15 + 6)
+    assert kept_bytes(layer, features, explicit=True) == expected
+
+
+def test_the_fused_kernel_never_keeps_a_matrix():
+    torch.manual_seed(0)
+    layer, features = SelfAttention(16), torch.randn(1, 16, 24, 24)
+    layout = {"memory_format": torch.channels_last}
+    layer, features = layer.to(**layout), features.to(**layout)
+    explicit, fused = (kept_bytes(layer, features, way) for way in (True, False))
+    assert fused < 4 * 24**4 < explicit
+
+
+def test_the_memory_of_a_network_is_the_sum_over_its_layers():
+    one, five = (AttentionResNetSettings(18, name) for name in ("attn1", "attn5"))
+    # Sides of 8, 4 and 2 positions at 64 pixels: (HW)^2 entries of 4 bytes.
+    assert matrix_bytes(one, 64) == 4 * 64**2
+    assert matrix_bytes(five, 64) == 4 * (2 * 64**2 + 2 * 16**2 + 4**2)
+    assert network_bytes(one, 64, explicit=True) > matrix_bytes(one, 64)
+    assert network_bytes(AttentionResNetSettings(18), 64, explicit=True) == 0

@@ -1,0 +1,62 @@
+"""Figure 4's page: which slices are shown, and what its table says of heat."""
+
+import numpy as np
+import pytest
+
+from covidlib.heat_scores import ATTENTION, BLOB, GRAD_CAM, KINDS, HeatScores
+from covidlib.pages import heatmaps as parts
+from covidlib.pages.results import NOT_YET
+
+
+def scored(kind, inside, seed=0, phantom=False):
+    """Return scores of maps of four slices of three patients, whose lungs cover a fourth."""
+    return HeatScores(
+        kind=kind,
+        key="a-run",
+        seed=seed,
+        size=224,
+        grid=(7, 7),
+        samples=("1", "2", "3", "4"),
+        patients=("a", "a", "b", "c"),
+        inside=np.array(inside, dtype=float),
+        area=np.full(4, 0.25),
+        called=0.75,
+        randomised={"trained": 1.0, "fc": 0.5, "conv": 0.1 * seed},
+        provenance={"phantom": phantom},
+    )
+
+
+def test_slices_are_spaced_evenly_by_a_rule():
+    assert parts.chosen(range(98)) == [0, 32, 64, 97]
+    assert parts.chosen(range(3)) == [0, 1, 2]
+
+
+def test_heat_is_set_against_the_lungs_share_of_the_image():
+    inside = [0.35, 0.35, np.nan, 0.45]
+    table = parts.table([scored(GRAD_CAM, inside)], [scored(BLOB, [0.5] * 4, phantom=True)])
+    line = table.frame.loc[f"{GRAD_CAM}, recorded"]
+    assert (line["slices"], line["without heat"], line["called positive"]) == ("4", "1", "75%")
+    assert (line["heat in lungs"], line["chance"]) == ("0.383", "0.250")
+    assert line["difference"].startswith("+0.133 [") and line["cells"] == "7×7"
+    bell = table.frame.loc[f"{BLOB}, this run (phantoms)"]
+    assert bell["difference"] == "+0.250 [+0.250, +0.250]"
+    assert table.frame.loc[f"{ATTENTION}, recorded", "heat in lungs"] == NOT_YET
+    assert len(table.frame) == 2 * len(KINDS)
+
+
+def test_the_first_box_tells_what_is_recorded_and_nothing_else():
+    assert parts.told([]) == NOT_YET
+    dark = scored(GRAD_CAM, [np.nan] * 4)
+    assert parts.told([dark]) == NOT_YET
+    seeds = [scored(ATTENTION, [0.3] * 4), scored(ATTENTION, [0.5] * 4, seed=1)]
+    assert parts.told([dark, *seeds]) == f"{ATTENTION} +0.150 [+0.150, +0.150]"
+
+
+def test_randomisation_is_drawn_as_the_mean_over_seeds():
+    from matplotlib import pyplot as plt
+
+    fig, ax = plt.subplots()
+    parts.draw_randomised(ax, [scored(ATTENTION, [0.3] * 4, seed=s) for s in (0, 1)], "recorded")
+    (line,) = [one for one in ax.lines if one.get_label() == ATTENTION]
+    assert line.get_ydata() == pytest.approx([1.0, 0.5, 0.05])
+    plt.close(fig)
