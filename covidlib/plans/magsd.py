@@ -282,7 +282,7 @@ def ablation(topic: str) -> Callable[..., Plan]:
     return made
 
 
-RATES = (0.1, 0.03, 0.01, 0.003, 0.001)  # ours, beside the paper's
+RATES = (0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)  # ours, beside the paper's
 
 
 def learning_rate(profile: str, *, phantoms: bool, seeds: int | None = None) -> Plan:

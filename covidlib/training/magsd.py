@@ -56,7 +56,8 @@ class MAGSD(Supervised):
         shares = draw_views(whole, (self.seed, self.current_epoch, step))
         own = share(whole, self.trainer.global_rank, self.trainer.world_size)
         on_device = to_device(shares[:, own], self.device)
-        grey = batch.image.shape[1] == 1
+        # ImageNet's mean and deviation differ from channel to channel.
+        grey = batch.image.shape[1] == 1 and self.settings.normalisation != "imagenet"
         weights = self.image_weights(batch.label)
         return magsd_loss(
             self.network, images, batch.label, on_device, self.settings, grey=grey, weights=weights

@@ -18,6 +18,7 @@ from covidlib.runs.spec import RunSpec
 from covidlib.runs.store import Store
 from covidlib.settings import DataSettings, MAGSDSettings, SupervisedSettings
 from covidlib.settings.magsd import REGULARISATIONS, VIEWS
+from covidlib.training import magsd
 from covidlib.training.attention_augmentation import draw_views, make_views
 from covidlib.training.data import training_data
 from covidlib.training.fit import Resources, make_trainer
@@ -280,3 +281,22 @@ def test_the_optimiser_is_that_of_the_settings(root, nesterov):
     chosen = spec(nesterov=nesterov, weight_decay=3e-4)
     group = build(chosen, training_data(DATA, root)).configure_optimizers().param_groups[0]
     assert (group["nesterov"], group["weight_decay"], group["momentum"]) == (nesterov, 3e-4, 0.9)
+
+
+@pytest.mark.parametrize("normalisation", ["zscore", "imagenet"])
+def test_views_are_made_of_every_channel_that_differs(root, monkeypatch, normalisation):
+    """Grey images have three equal channels, unless each is normalised by numbers of its own."""
+    method = build(spec(normalisation=normalisation), training_data(DATA, root))
+    method.trainer = make_trainer(method, EACH_EPOCH, [])
+    seen, original = [], magsd.make_views
+
+    def makes(images, *others):
+        seen.append(images)
+        return original(images, *others)
+
+    monkeypatch.setattr(magsd, "make_views", makes)
+    torch.manual_seed(0)
+    count = torch.arange(8)
+    batch = Batch(count, torch.randint(0, 255, (8, 1, 40, 40), dtype=torch.uint8), count % 2)
+    method.batch_loss(batch, 0)
+    assert seen[0].shape[1] == (1 if normalisation == "zscore" else 3)
