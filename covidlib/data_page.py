@@ -13,7 +13,7 @@ from covidlib.data.leaks import described
 from covidlib.data.lookalikes import closest_pairs, look_at
 from covidlib.data.table import Dataset
 from covidlib.published import claims, paper_values
-from covidlib.tables import NOTHING, STYLE, ComparisonTable, Row, comparison_table
+from covidlib.tables import NOTHING, STYLE, ComparisonTable, Row, comparison_table, run_title
 from covidlib.verdicts import ABOVE, BELOW, REPRODUCED
 
 METRICS = ("accuracy", "f1", "auc")
@@ -89,16 +89,16 @@ def _marked(frame: pd.DataFrame, found: Findings) -> pd.DataFrame:
 
 def classes_table(recorded: Findings, found: Findings) -> PlainTable:
     """Describe the files of each class, recorded and at hand; ranges are followed by medians."""
-    this_run = "this run (phantoms)" if found.provenance["phantom"] else "this run"
-    frame = pd.concat({"recorded": recorded.classes, this_run: found.classes}, axis=1, sort=False)
+    here = run_title(found.provenance["phantom"])
+    frame = pd.concat({"recorded": recorded.classes, here: found.classes}, axis=1, sort=False)
     return PlainTable(frame, "Ranges: lowest to highest, the median in brackets.")
 
 
 def leaks_table(recorded: Findings, found: Findings) -> PlainTable:
     """Set the recorded audit beside this run's; see ``LeakReport.summary`` for the columns."""
-    this_run = "this run (phantoms)" if found.provenance["phantom"] else "this run"
+    here = run_title(found.provenance["phantom"])
     chosen = ["train-val", "train-test", "val-test", "test images", "opposite labels"]
-    frames = {"recorded": recorded.leaks[chosen], this_run: found.leaks[chosen]}
+    frames = {"recorded": recorded.leaks[chosen], here: found.leaks[chosen]}
     note = "Shared by two sets; test images: those with a counterpart outside the test set."
     return PlainTable(pd.concat(frames, names=["", " "]), note)
 

@@ -20,6 +20,12 @@ SYMBOLS = {"reproduced": "●", "below": "▼", "above": "▲", NOT_TESTABLE: "�
 NOTE = "Shares in [0, 1] with 95% intervals over patients and runs; n: runs."
 PHANTOM_NOTE = " This run: phantoms, drawn by the library, not data."
 
+
+def run_title(phantom: bool) -> str:
+    """Return what tables and figures call the runs of a page itself."""
+    return "this run (phantoms)" if phantom else "this run"
+
+
 # Wide tables scroll inside their frame, under a first column that stays; theme colours, so that
 # the dark theme works. The selectors outweigh those of the notebook theme.
 STYLE = """

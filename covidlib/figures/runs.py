@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from covidlib.errors import DataError
 from covidlib.figures.style import PALETTE, legend_below, looks
-from covidlib.tables import ComparisonTable
+from covidlib.tables import ComparisonTable, run_title
 
 
 def training_curves(
@@ -71,7 +71,7 @@ def forest(ax: Axes, table: ComparisonTable, metric: str) -> Axes:
     series = (
         ("recorded", "recorded", 0.0, {"color": PALETTE[0], "marker": "o"}),
         (
-            "this run", "this run (phantoms)" if phantom else "this run", -0.22,
+            "this run", run_title(phantom), -0.22,
             {"color": PALETTE[1], "marker": "s", "markerfacecolor": "white" if phantom else None},
         ),
     )  # fmt: skip

@@ -23,7 +23,7 @@ from covidlib.plans.across import (
     images,
 )
 from covidlib.runs.record import Record
-from covidlib.tables import NOTHING
+from covidlib.tables import NOTHING, run_title
 from covidlib.training.data import training_data
 
 
@@ -49,8 +49,7 @@ class Sides:
     @property
     def boards(self) -> dict[str, Board]:
         """Both, by the name that a reader sees."""
-        drawn = " (phantoms)" if self.phantom else ""
-        return {"recorded": self.recorded, f"this run{drawn}": self.here}
+        return {"recorded": self.recorded, run_title(self.phantom): self.here}
 
     @property
     def best_known(self) -> tuple[str, Board]:

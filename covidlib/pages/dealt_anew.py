@@ -9,17 +9,12 @@ from covidlib import elsewhere
 from covidlib.book import Page
 from covidlib.data_page import PlainTable
 from covidlib.elsewhere import Elsewhere
+from covidlib.pages.manet_heatmaps import NETWORKS
 from covidlib.pages.results import NOT_YET, format_effect
 from covidlib.plans import plan
-from covidlib.plans.manet import label
 from covidlib.runs.executor import execute
 from covidlib.runs.store import Store
-
-NETWORKS = {
-    "resnet50": label("resnet50", "none"),
-    "resnet50-mask": label("resnet50", "mask"),
-    "resnet50-cbam": label("resnet50", "cbam"),
-}
+from covidlib.tables import run_title
 
 
 def this_run(page: Page) -> list[Elsewhere]:
@@ -34,8 +29,7 @@ def this_run(page: Page) -> list[Elsewhere]:
 def table(recorded: Sequence[Elsewhere], here: Sequence[Elsewhere]) -> PlainTable:
     """Return which share of each class every network names rightly, and the gain over plain."""
     lines = {}
-    drawn = any(one.provenance["phantom"] for one in here)
-    ours_now = "this run (phantoms)" if drawn else "this run"
+    ours_now = run_title(any(one.provenance["phantom"] for one in here))
     for kind, found in (("recorded", recorded), (ours_now, here)):
         for slug, name in NETWORKS.items():
             own = [one for one in found if one.network == slug]

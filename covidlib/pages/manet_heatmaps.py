@@ -17,6 +17,7 @@ from covidlib.pages.results import nothing
 from covidlib.plans.manet import label
 from covidlib.runs.executor import execute
 from covidlib.runs.store import Store
+from covidlib.tables import run_title
 
 NETWORKS = {
     "resnet50": label("resnet50", "none"),
@@ -104,8 +105,7 @@ def _joined(heats: Sequence[Heat], slug: str) -> pd.DataFrame | None:
 def table(recorded: Sequence[Heat], here: Sequence[Heat]) -> PlainTable:
     """Return each measure of each network, and its difference from the plain network."""
     lines = {}
-    phantom = any(heat.provenance["phantom"] for heat in here)
-    ours_now = "this run (phantoms)" if phantom else "this run"
+    ours_now = run_title(any(heat.provenance["phantom"] for heat in here))
     for kind, heats in (("recorded", recorded), (ours_now, here)):
         for slug, name in NETWORKS.items():
             ours, plain = _joined(heats, slug), _joined(heats, "resnet50")
@@ -153,11 +153,12 @@ def draw_randomised(axes: Sequence[Axes], found: Sequence[tuple[str, Sequence[He
         if not heats:
             nothing(ax)
             continue
-        names = [NETWORKS[slug] for slug in NETWORKS if any(h.network == slug for h in heats)]
-        for name, look in figures.looks(names):
-            slug = next(s for s, n in NETWORKS.items() if n == name)
-            falls = [list(h.randomised.values()) for h in heats if h.network == slug]
-            mean = np.mean(falls, axis=0)
+        falls = {
+            name: [list(heat.randomised.values()) for heat in heats if heat.network == slug]
+            for slug, name in NETWORKS.items()
+        }
+        for name, look in figures.looks([name for name, found in falls.items() if found]):
+            mean = np.mean(falls[name], axis=0)
             ax.plot(np.linspace(0, 1, len(mean)), mean, label=name, linewidth=2, **look)
         ax.axhline(0, color="0.7", linewidth=1)
         ax.set(xlabel="share of layers without training, last first", ylim=(-1.05, 1.05))
