@@ -27,7 +27,7 @@ from covidlib.data.composing import compose
 from covidlib.data.compositions import Composition, Part
 from covidlib.errors import RunError
 from covidlib.evaluation.contrasts import Effect, over_draws
-from covidlib.evaluation.predictions import PREFIX
+from covidlib.evaluation.predictions import PREFIX, classes_of
 from covidlib.evaluation.resampling import draw
 from covidlib.kept_scores import keep, kept, place, unkept
 from covidlib.lung_heat import PLAN
@@ -180,7 +180,7 @@ def recalls(table: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     Returns:
         A row per draw, the first of the images as they are; a column per class.
     """
-    columns = [name for name in table if name.startswith(PREFIX)]
+    columns = [PREFIX + name for name in classes_of(table)]
     named = table[columns].idxmax(axis=1).str.removeprefix(PREFIX)
     labels, owners = table["label"].to_numpy(str), table["patient"].fillna(table["sample"])
     rng = np.random.default_rng([0, resamples])

@@ -1,14 +1,16 @@
 """Facts and floors of the sources, kept as numbers: they need the images, not any network."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from covidlib.benchmark.sources import counts, overlap
 from covidlib.data.floors import floor_runs
 from covidlib.data.same_pictures import NO_PAIRS, recall_pairs
+from covidlib.evaluation.predictions import PREFIX, classes_of
 from covidlib.kept_scores import keep, kept, place
 from covidlib.plans.across import images
 from covidlib.runs.provenance import of_images
@@ -71,14 +73,16 @@ def write(found: Kept, results: Path) -> Path | None:
         DataError: the images were drawn, or the profile is "smoke".
     """
     first = found.floors[FLOORS[0]]
-    positive = [column for column in first if column.startswith("p_")][-1]
+    classes = classes_of(first)
     body = {
         "learnt": found.learnt,
         "counts": dict(found.counts),
         "overlap": dict(found.overlap),
         "images": first[FACTS].astype(object).where(first[FACTS].notna(), None).to_dict("list"),
-        "classes": [column.removeprefix("p_") for column in first if column.startswith("p_")],
-        "floors": {name: run[positive].round(4).tolist() for name, run in found.floors.items()},
+        "classes": list(classes),
+        "floors": {
+            name: run[PREFIX + classes[-1]].round(4).tolist() for name, run in found.floors.items()
+        },
         "provenance": dict(found.provenance),
     }
     return keep(body, _file(found.learnt, found.provenance["profile"], results))
@@ -100,10 +104,10 @@ def read(results: Path) -> dict[str, Kept]:
         table = pd.DataFrame(body["images"])
         other, positive = body["classes"]
         floors = {
-            name: table.assign(**{f"p_{other}": 1 - ill, f"p_{positive}": ill})
+            name: table.assign(**{PREFIX + other: 1 - np.array(values), PREFIX + positive: values})
             for name, values in body["floors"].items()
-            for ill in [pd.Series(values)]
         }
-        parts: Sequence = (body["counts"], body["overlap"], floors, body["provenance"])
-        found[body["learnt"]] = Kept(body["learnt"], *parts)
+        found[body["learnt"]] = Kept(
+            body["learnt"], body["counts"], body["overlap"], floors, body["provenance"]
+        )
     return found

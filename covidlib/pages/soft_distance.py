@@ -12,10 +12,11 @@ from torch import Tensor
 
 from covidlib.book import Page
 from covidlib.data_page import PlainTable
+from covidlib.evaluation.predictions import scored
 from covidlib.figures import legend_below, looks
 from covidlib.models.ma_net import MANetSettings
 from covidlib.pages.magsd_results import fold_tests
-from covidlib.pages.results import Results
+from covidlib.pages.results import NOT_YET, Results
 from covidlib.plans import plan
 from covidlib.plans.magsd_ours import AS_WRITTEN
 from covidlib.runs.record import Record
@@ -152,20 +153,17 @@ def trusted(runs: Mapping[str, Sequence[Record]]) -> PlainTable:
     """
     rows = {}
     for name, records in runs.items():
-        tables = [r.predictions.query("split == 'test'").dropna(subset=["label"]) for r in records]
-        rows[name] = _trusted(pd.concat(tables)) if tables else {"images": "not recorded yet"}
+        rows[name] = _trusted(records) if records else {"images": NOT_YET}
     return PlainTable(pd.DataFrame(rows).T)
 
 
-def _trusted(table: pd.DataFrame) -> dict[str, object]:
-    columns = [name for name in table.columns if name.startswith("p_")]
-    values = table[columns].to_numpy(dtype=float)
-    sure = values.max(1) > PAPER.confidence
-    guessed = np.array([name.removeprefix("p_") for name in columns])[values.argmax(1)]
-    wrong = guessed != table["label"].to_numpy()
+def _trusted(records: Sequence[Record]) -> dict[str, object]:
+    tests = [scored(record.predictions) for record in records]
+    sure = np.concatenate([test.probabilities.max(1) for test in tests]) > PAPER.confidence
+    wrong = np.concatenate([test.predicted != test.truth for test in tests])
     among = f"{wrong[sure].mean():.1%}" if sure.any() else "none trusted"
     return {
-        "images": len(table),
+        "images": len(wrong),
         "trusted": f"{sure.mean():.1%}",
         "wrong among the trusted": among,
         "wrong among all": f"{wrong.mean():.1%}",

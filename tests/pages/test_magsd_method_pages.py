@@ -111,6 +111,8 @@ def test_pulls_are_the_derivatives_of_both_distances():
 def test_trusted_predictions_are_counted():
     table = pd.DataFrame(
         {
+            "sample": list("vwxyz"),
+            "patient": pd.NA,
             "split": ["test"] * 4 + ["val"],
             "label": ["b", "b", "a", "a", "a"],
             "p_a": [0.1, 0.8, 0.6, 0.75, 0.0],
