@@ -62,6 +62,7 @@ pages: $(INSTALLED) ## execute only some notebooks: make pages ONLY=msatl/data
 remember: $(INSTALLED) ## append this store's runs to HISTORY and look for what became worse
 	@$(if $(filter phantoms,$(DATA)),echo "phantoms are not remembered",mkdir -p "$(dir $(HISTORY))" && \
 	  { [ -e "$(HISTORY)" ] || cp book/results/history.jsonl "$(HISTORY)"; } && \
+	  "$(IN)covidlib" results remember --history "$(HISTORY)" && \
 	  "$(IN)covidlib" results remember --store "$(COVIDLIB_STORE)" --history "$(HISTORY)" && \
 	  "$(IN)covidlib" results compare earlier latest --history "$(HISTORY)" --fail)
 

@@ -58,6 +58,20 @@ def test_the_night_runs_on_a_gpu_keeps_its_log_publishes_and_tells():
     assert jobs["publish"]["needs"] == "book"
 
 
+def test_what_earlier_nights_measured_is_fetched_before_and_kept_after_even_a_failed_night():
+    jobs = workflow("nightly")["jobs"]
+    fetch, night = commands(jobs["book"])[-2:]
+    assert fetch == "bash .ci/history fetch _build/logs/history.jsonl" and "nightly" in night
+    job = jobs["remember"]
+    assert job["needs"] == "book" and job["if"].startswith("always() && ")
+    assert job["permissions"] == {"contents": "write"}
+    assert workflow("nightly")["permissions"] == {"contents": "read"}, "this job alone may write"
+    (download,) = (s for s in job["steps"] if "download-artifact" in s.get("uses", ""))
+    assert download["with"] == {"name": "logs", "path": "_build/logs"}
+    assert uploads(jobs["book"])[0]["with"]["name"] == "logs"
+    assert commands(job) == ["bash .ci/history keep _build/logs/history.jsonl"]
+
+
 def test_real_images_leave_the_runner_only_where_someone_says_so():
     job = workflow("nightly")["jobs"]["book"]
     pages = [s for s in job["steps"] if "upload-pages" in s.get("uses", "")]
@@ -140,8 +154,63 @@ def test_the_nightly_log_outlives_a_failure(tmp_path, body, code):
     assert log.startswith("commit ") and ("planted" in log) == (code == 3)
     calls = (tmp_path / "make.calls").read_text().splitlines()
     assert calls[0].endswith("book FORCE=1 PROFILE=smoke GPU=1")
-    assert len(calls) == (3 if code == 0 else 1), "nothing follows a book that failed"
-    assert code or "remember HISTORY=" in calls[2]
+    assert len(calls) == (2 if code == 0 else 1), "nothing is browsed, and nothing was trained"
+
+
+def night(repo: Path, make: Path) -> int:
+    """Run a night and what comes before and after it; return the exit code of the night."""
+    history = "_build/logs/history.jsonl"
+    subprocess.run(["rm", "-rf", "_build"], cwd=repo, check=True)  # a checkout is clean
+    kept = ["bash", ".ci/history", "keep", history]
+    subprocess.run(["bash", ".ci/history", "fetch", history], cwd=repo, check=True)
+    command = ["bash", ".ci/nightly", str(make), "DATA=here"]
+    done = subprocess.run(command, cwd=repo, env=os.environ | {"BUILD": "_build"})
+    subprocess.run(kept, cwd=repo, check=True)
+    subprocess.run(kept, cwd=repo, check=True)  # once more does nothing
+    return done.returncode
+
+
+def test_a_second_night_goes_on_from_the_first_and_a_third_from_a_failed_one(tmp_path):
+    repo = checkout(tmp_path)
+    subprocess.run(["git", "init", "-q", "--bare", str(tmp_path / "origin")], check=True)
+    subprocess.run(["git", "remote", "add", "origin", "../origin"], cwd=repo, check=True)
+    (repo / "book" / "results").mkdir(parents=True)
+    (repo / "book" / "results" / "history.jsonl").write_text("recorded\n")
+    body = """
+case "$*" in
+*book*) mkdir -p "$COVIDLIB_STORE" ;;
+*remember*) for word; do case $word in HISTORY=*) file=${word#HISTORY=} ;; esac; done
+    echo "night $(wc -l <"$file")" >> "$file" ;;
+esac
+case "$*" in *$FAILS*) exit 7 ;; esac"""
+    codes = []
+    for fails in ("nothing", "book", "remember", "nothing"):
+        codes.append(night(repo, fake(tmp_path, "make", f"FAILS={fails}{body}")))
+    assert codes == [0, 7, 7, 0]
+    show = ["git", "show", "nightly-history:history.jsonl"]
+    kept = subprocess.run(show, cwd=tmp_path / "origin", capture_output=True, text=True, check=True)
+    assert kept.stdout.splitlines() == ["recorded", "night 1", "night 2", "night 3", "night 4"]
+    count = ["git", "rev-list", "--count", "nightly-history"]
+    found = subprocess.run(count, cwd=tmp_path / "origin", capture_output=True, text=True)
+    assert found.stdout.strip() == "4", "one commit a night, none of them replaced"
+
+
+def test_a_history_that_forgets_is_refused_and_a_host_that_is_silent_is_no_first_night(tmp_path):
+    repo = checkout(tmp_path)
+    origin = tmp_path / "origin"
+    subprocess.run(["git", "init", "-q", "--bare", str(origin)], check=True)
+    subprocess.run(["git", "remote", "add", "origin", "../origin"], cwd=repo, check=True)
+
+    def keep(text: str, verb: str = "keep") -> int:
+        (repo / "h.jsonl").write_text(text)
+        command = ["bash", ".ci/history", verb, "h.jsonl"]
+        return subprocess.run(command, cwd=repo, capture_output=True).returncode
+
+    assert keep("one\ntwo\n") == 0
+    assert keep("one\nother\nthree\n") == 1 and keep("one\n") == 1
+    assert keep("one\ntwo\nthree\n") == 0
+    shutil.rmtree(origin)
+    assert keep("", verb="fetch") not in (0, 1, 2)
 
 
 @pytest.mark.parametrize(("known", "verb"), [("", "issue create"), ("12", "issue comment 12")])

@@ -88,7 +88,7 @@ def compare_results(
 ) -> None:
     """Compare two states of the results; seeds say what a difference is."""
     from covidlib.runs.history import HISTORY, read
-    from covidlib.runs.regressions import EARLIER, WORSE, NothingInCommonError, compare
+    from covidlib.runs.regressions import EARLIER, SAME, WORSE, NothingInCommonError, compare
 
     path = history or results / HISTORY
     with plain_errors():
@@ -101,14 +101,19 @@ def compare_results(
                 raise
             console.print("no earlier run has these settings: nothing to compare")
             return
-    for row in found.to_dict("records"):
+    same = found["finding"] == SAME
+    for row in found[~same].to_dict("records"):
         sides = (f"{row[s]:.3f} (n={row[f'runs, {s}']})" for s in ("first", "second"))
+        unknown = row["p"] != row["p"]
+        test = "" if unknown else f" (detectable {row['detectable']:.3f}), p {row['p']:.3f}"
         console.print(
-            f"{row['name']}  {row['metric']}: {' -> '.join(sides)}, {row['difference']:+.3f} "
-            f"(detectable {row['detectable']:.3f}), p {row['p']:.2f}: {row['finding']}",
+            f"{row['name']}  {row['metric']}: {' -> '.join(sides)}, {row['difference']:+.3f}"
+            f"{test}: {row['finding']}",
             highlight=False,
             soft_wrap=True,
         )
+    if same.any():
+        console.print(f"{same.sum()} results are {SAME}", highlight=False)
     if fail and (found["finding"] == WORSE).any():
         raise typer.Exit(1)
 

@@ -243,6 +243,7 @@ def test_the_command_fails_only_where_something_is_worse_and_it_was_asked_to(tmp
     assert answer.exit_code == 0 and "0.710 (n=3) -> 0.613 (n=3), -0.097" in answer.stdout
     assert ask("compare", "earlier", "latest", "--history", path, "--fail").exit_code == 1
     assert ask("compare", "latest", "aaaa", "--history", path, "--fail").exit_code == 0
+    assert "1 results are the same" in ask("compare", "aaaa", "aaaa", "--history", path).stdout
     first = ask("compare", "earlier", "aaaa", "--history", path)
     assert first.exit_code == 0 and "nothing to compare" in first.stdout
 
