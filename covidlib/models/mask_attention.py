@@ -32,10 +32,10 @@ class Product(nn.Module):
     """Features times their map, ⊙ of equation 1."""
 
     def forward(self, features: Tensor, weights: Tensor) -> Tensor:
-        """Return the product, in place; features (N, C, H, W), weights (N, 1, H, W)."""
+        """Return the product, in place; features (N, C, H, W), weights (1, N, H, W)."""
         # No layer before a product needs its own output for its gradient, and a copy of the first
         # features is what the product would cost most. A float32 map would raise bfloat16.
-        return features.mul_(weights.to(features.dtype))
+        return features.mul_(weights.transpose(0, 1).to(features.dtype))
 
 
 class MaskAttention(nn.Module):
@@ -81,7 +81,11 @@ class MaskAttention(nn.Module):
         Raises:
             ValueError: the masks do not fit the images, or hold other values than 0 to 1.
         """
-        return self.backbone(images, as_map(mask, images.shape[2:]))
+        maps = as_map(mask, images.shape[2:])
+        # Maps of a batch are pooled side by side, as channels that lie together in memory: the
+        # same sums in the same order, and on a CPU up to ten times faster than one after another.
+        side_by_side = maps.transpose(0, 1).contiguous(memory_format=torch.channels_last)
+        return self.backbone(images, side_by_side)
 
     @property
     def classifier(self) -> nn.Linear:
@@ -114,11 +118,27 @@ def last_linear(network: nn.Module) -> nn.Linear:
     return [layer for layer in network.modules() if isinstance(layer, nn.Linear)][-1]
 
 
+class _InPlaceSums(fx.Proxy):
+    """Stands for features while a network is traced; ``a += b`` stays what it is."""
+
+    def __iadd__(self, other: fx.Proxy) -> fx.Proxy:
+        return self.tracer.create_proxy(
+            "call_function", operator.iadd, (self, other), {}, name="add"
+        )
+
+
+class _Tracer(fx.Tracer):
+    """Traces as fx does, which by itself takes new memory for every sum."""
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return _InPlaceSums(node, self)
+
+
 class _Weaver:
     """Puts pools and products into the traced graph of one network."""
 
     def __init__(self, network: nn.Module, borders: str) -> None:
-        self.network = fx.GraphModule(network, fx.Tracer().trace(network))
+        self.network = fx.GraphModule(network, _Tracer().trace(network))
         self.network.add_submodule("mask_product", Product())
         self.network.add_submodule(LAST, nn.Identity())
         self.graph, self.borders = self.network.graph, borders

@@ -1,4 +1,5 @@
 import copy
+import operator
 
 import numpy as np
 import pytest
@@ -139,6 +140,51 @@ def test_gradients_are_those_of_the_plain_network_multiplied_by_hand(plain_netwo
     found = torch.autograd.grad(network(images, torch.from_numpy(mask)[None]).square().sum(), own)
     for mine, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-2, atol=1e-3 * theirs.abs().max().item())
+
+
+class OnePoolAtATime(nn.Module):
+    """What a map pool does, image by image."""
+
+    def __init__(self, pooling):
+        super().__init__()
+        self.pooling = pooling
+
+    def forward(self, maps):  # (1, N, H, W)
+        return torch.cat([self.pooling(one[None, None]) for one in maps[0]]).transpose(0, 1)
+
+
+class NewProduct(nn.Module):
+    def forward(self, features, weights):
+        return features * weights.transpose(0, 1).to(features.dtype)
+
+
+def step_of(network, images, mask):
+    torch.manual_seed(4)  # of Inception's dropout
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = network(images, mask).float().square().sum()
+    return loss, *torch.autograd.grad(loss, list(network.parameters())), *network.buffers()
+
+
+@pytest.mark.parametrize("name", ["resnet34", "inceptionv3"])
+def test_what_saves_time_changes_no_bit(plain_networks, name):
+    side = SIDES[name]
+    network = copy.deepcopy(woven(plain_networks, name, "zeros")).train()
+    slow = copy.deepcopy(network)
+    backbone = slow.backbone
+    backbone.mask_product = NewProduct()
+    for place, pooling in list(backbone.mask_pools.named_children()):
+        setattr(backbone.mask_pools, place, OnePoolAtATime(pooling))
+    in_place = [node for node in backbone.graph.nodes if node.target is operator.iadd]
+    assert len(in_place) == {"resnet34": 16, "inceptionv3": 0}[name]  # as torchvision writes them
+    for node in in_place:
+        node.target = operator.add
+    backbone.recompile()
+    images = torch.randn(3, 1, side, side).to(memory_format=torch.channels_last)
+    mask = torch.from_numpy(np.stack([random_mask(side, seed) for seed in range(3)]))
+    for mine, theirs in zip(
+        step_of(network, images, mask), step_of(slow, images, mask), strict=True
+    ):
+        assert torch.equal(mine, theirs)
 
 
 def test_bottlenecks_multiply_once_and_sums_follow_the_wider_branch(plain_networks):
