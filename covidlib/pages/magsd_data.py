@@ -8,10 +8,18 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.axes import Axes
+from torch import Tensor
 
 from covidlib.book import Page
 from covidlib.data import Dataset, open_dataset
-from covidlib.data.augmentation import MAGSD_TABLE2, apply
+from covidlib.data.augmentation import (
+    MAGSD_TABLE2,
+    NONE,
+    Augmentation,
+    Range,
+    apply,
+    to_model_input,
+)
 from covidlib.data.composition_report import classes_table, parts_table
 from covidlib.data.compositions import COMPOSITIONS
 from covidlib.data.decoding import read_uint8
@@ -150,6 +158,32 @@ def draw_augmented(ax: Axes, dataset: Dataset, count: int = 8, seed: int = 0) ->
     shown = [image[0, 0].numpy(), *(several[:, 0].numpy() * 255).round().astype(np.uint8)]
     titles = ["as it is", *(f"draw {k}" for k in range(1, count))]
     return image_grid(ax, shown, titles, columns=4)
+
+
+def reaches(dataset: Dataset) -> dict[str, float]:
+    """Measure what the grey-value operations of Table 2 change of a network's input.
+
+    Returns:
+        The largest change of the first COVID-19 image by brightness and by contrast at their
+        strongest, in grey values (white is 1), and by either after the z-score ("undone"), in
+        standard deviations.
+    """
+    row = dataset.table[dataset.table["label"] == "COVID-19"].sort_values("sample").iloc[0]
+    return changes(torch.from_numpy(_square(row["path"], CLAHE))[None, None])
+
+
+def changes(image: Tensor) -> dict[str, float]:
+    """Measure ``reaches`` on one image, uint8, (1, 1, S, S)."""
+    found = {"undone": 0.0}
+    for name in ("brightness", "contrast"):
+        low = getattr(MAGSD_TABLE2, name).low
+        strongest = Augmentation(**{name: Range(low, low)})
+        after = apply(strongest, image, draw(strongest, 1, (0,)))
+        before = apply(NONE, image, draw(NONE, 1, (0,)))
+        found[name] = float((after - before).abs().max())
+        inputs = [to_model_input(x, "zscore") for x in (before, after)]
+        found["undone"] = max(found["undone"], float((inputs[1] - inputs[0]).abs().max()))
+    return found
 
 
 def draw_clahe(ax: Axes, page: Page) -> Axes:

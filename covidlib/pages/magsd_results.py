@@ -100,6 +100,8 @@ def draw_forests(axes: Sequence[Axes], tables: Mapping[str, ComparisonTable]) ->
     for ax, (letter, found) in zip(axes, tables.items(), strict=True):
         figures.forest(ax, found, "accuracy").set_title(f"data set {letter}")
         ax.set_xlim(min(0.5, ax.get_xlim()[0]), 1.01)  # or the paper's own rows fill the panel
+        if ax.get_subplotspec().get_gridspec().ncols > 1:
+            figures.legend_below(ax, ncols=1)  # a row of entries runs into the next panel
 
 
 def fold_test(first: Sequence[Record], second: Sequence[Record], metric: str) -> Comparison | str:

@@ -52,7 +52,7 @@ tables["C"]
 
 # %% mystnb={"figure": {"name": "fig-magsd-regularisation", "caption": "Accuracy on the three data sets: the paper's number, the recorded interval over patients and folds, and this run."}} tags=["hide-input"]
 with figures.style():
-    fig, axes = plt.subplots(3, 1, figsize=(8, 8), layout="constrained")
+    fig, axes = plt.subplots(1, 3, figsize=(14, 4), sharey=True, layout="constrained")
     parts.draw_forests(axes, tables)
 
 # %% [markdown]

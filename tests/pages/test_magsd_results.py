@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from covidlib.evaluation.comparisons import corrected_t
 from covidlib.pages import magsd_data, magsd_results
@@ -97,6 +98,16 @@ def test_class_sizes_are_judged_against_the_paper(tmp_path):
     assert magsd_data.read(tmp_path)["magsd-a"]["total"] == 190
     judged = [magsd_data._verdict(90, told) for told in (90, 89, 91, None)]
     assert judged == ["reproduced", "below", "above", "not recorded yet"]
+
+
+def test_the_z_score_takes_brightness_and_contrast_back():
+    torch.manual_seed(0)
+    image = torch.randint(0, 256, (1, 1, 32, 32), dtype=torch.uint8)
+    image[0, 0, 0, 0] = 255
+    found = magsd_data.changes(image)
+    assert found["brightness"] == pytest.approx(0.5)  # white times 0.5
+    assert found["contrast"] == pytest.approx(0.3 * (1 - image.double().mean().item() / 255))
+    assert found["undone"] < 1e-4
 
 
 @pytest.mark.slow
