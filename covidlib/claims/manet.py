@@ -1,8 +1,8 @@
 """The qualitative claims of manet as experiments.
 
 The measure is the accuracy on the test images of "manet-classes" unless a claim says otherwise: it
-is the only one that the paper prints for all networks. Networks are units; trials and patients
-are drawn anew.
+is the only one that the paper prints for all networks. Networks are units; where one speaks, its
+trials are.
 """
 
 from covidlib.claims.claim import Claim

@@ -12,7 +12,8 @@
 # Each qualitative claim of {cite}`liu2021msatl`, {cite}`li2021magsd` and {cite}`xu2021manet` becomes an experiment with a number above 0 if the claim is right.
 #
 # ```{admonition} In short
-# Of {glue:text}`claims` claims, {glue:text}`supported` are supported, {glue:text}`not_supported` not supported, {glue:text}`inconclusive` inconclusive and {glue:text}`not_testable_here` not testable here; {glue:text}`waiting` have no experiment yet.
+# Of {glue:text}`claims` claims of {glue:text}`papers` papers, {glue:text}`supported` are supported, {glue:text}`not_supported` not supported, {glue:text}`inconclusive` inconclusive and {glue:text}`not_testable_here` not testable here.
+# {glue:text}`measured` have a measured effect; for {glue:text}`asked` of them the paper prints numbers, and in {glue:text}`seeing` of these the test could see an effect as large as printed.
 # ```
 
 # %% tags=["parameters"]
@@ -21,48 +22,57 @@ data = "phantoms"  # "phantoms": drawn images · or the folder that holds the da
 seed = 0
 
 # %% tags=["hide-input"]
-from covidlib import book, claims
+import matplotlib.pyplot as plt
+
+from covidlib import book, claims, figures
 from covidlib.pages import claims as parts
 
 page = book.start(profile, data, seed)
 
 # %% [markdown]
+# ## By paper
+#
+# Each paper's page shows its claims one by one: [msatl](../msatl/claims.ipynb), [magsd](../magsd/claims.ipynb), [manet](../manet/claims.ipynb).
+
+# %% tags=["table", "hide-input"]
+ledgers = claims.ledgers(page.recorded)
+parts.overview(ledgers)
+
+# %% [markdown]
 # ## How a verdict is found
 #
 # An experiment reads recorded runs on real images, whatever this page was made from.
-# It gives an effect with its interval, drawing patients, runs and networks anew; where the runs are folds of a cross-validation (magsd), fold is compared with fold, by the $t$ test corrected for overlapping training sets (Nadeau and Bengio 2003). It also gives a p value, corrected by Holm over the claims of the paper that can be tested; and the effect that it would find in four of five cases. Intervals that draw two or three networks or runs anew are too narrow: few draws cannot show how much further ones would differ.
+# It gives an effect with its interval and p value, corrected by Holm over the claims of the paper that can be tested, and the effect that it would find in four of five cases.
+# Which test it is depends on what may vary:
+#
+# - patients alone, where each side has one training: they are drawn anew, and such an effect decides nothing;
+# - a few trainings or networks on the same patients: a $t$ interval from the variance between them and what the patients share {cite}`hillis2007comparison`;
+# - the folds of a cross-validation (magsd): fold against fold, by the $t$ test corrected for overlapping training sets (Nadeau and Bengio 2003);
+# - numbers that each training has one of, such as the unrest of its curve: a $t$ test.
+#
 # What counting decides, such as parameters, needs no run and has no p value.
 #
 # ```{literalinclude} ../../covidlib/claims/claim.py
 # :pyobject: judge
 # ```
 
-# %% tags=["table"]
-ledgers = claims.ledgers(page.recorded)
-parts.overview(ledgers)
-
 # %% [markdown]
-# ## Multi-stage attentive transfer learning (msatl)
+# ## How large, beside what could be seen
 #
-# Where a claim speaks of several networks, they are the units of one experiment; networks that are not recorded are left out and the column *networks, runs* says how many are in.
+# Measures differ, so each effect is divided by the smallest one that its own test finds in four of five cases.
+# An effect in the grey band is too small for its test; a diamond in it is an effect of the paper that this test would miss.
+# What lies beyond the edge is drawn at the edge.
 
-# %% tags=["table", "hide-input"]
-parts.table(ledgers["msatl"])
-
-# %% [markdown]
-# ## Multiscale attention guided network (magsd)
-#
-# Units are the data sets A, B and C here, so the column *networks, runs* counts data sets.
-# A claim about all of them needs all of them: while one is not recorded, the others can only contradict it.
-
-# %% tags=["table", "hide-input"]
-parts.table(ledgers["magsd"])
+# %% mystnb={"figure": {"name": "fig-claims-effects", "caption": "Effects of all claims that have one, with 95% intervals, in multiples of the smallest effect that each test could see. Above 0 agrees with the claim."}} tags=["hide-input"]
+with figures.style():
+    fig, ax = plt.subplots(figsize=(6.4, 7.6), layout="constrained")
+    parts.draw_effects(ax, ledgers)
 
 # %% [markdown]
-# ## Two stages with mask attention (manet)
+# ## All claims
 
 # %% tags=["table", "hide-input"]
-parts.table(ledgers["manet"])
+parts.directory(ledgers)
 
 # %% tags=["hide-input"]
 for name, value in parts.sentences(ledgers).items():
