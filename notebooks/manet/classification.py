@@ -80,7 +80,7 @@ parts.noise_table()
 #
 # ## The same question here
 #
-# Recorded networks are compared on the same test images, patients and trials drawn anew.
+# Recorded networks are compared on the same test images, and their few trials count as few: see {ref}`the deviation on few trainings <deviation-few>`.
 
 # %% tags=["table"]
 parts.tests(found)
