@@ -48,6 +48,17 @@ def test_the_drawn_loss_is_equation_2_with_random_negatives(printed):
         assert drawn == pytest.approx(exact, abs=0.1)
 
 
+def test_the_pull_is_the_slope_of_the_loss_and_is_half_where_negatives_weigh_as_much():
+    at, step, temperature, count = np.array([-0.1, 0.3, 0.7]), 1e-5, 0.2, 255
+    ends = [contrastive_loss.loss_at(at + sign * step, temperature, count) for sign in (1, -1)]
+    slope = -(ends[0] - ends[1]) / (2 * step) * temperature
+    pull = contrastive_loss.pull_at(at, temperature, count)
+    assert pull == pytest.approx(slope, rel=1e-6) and (np.diff(pull) < 0).all()
+    even = contrastive_loss.release(temperature, count)
+    assert contrastive_loss.pull_at(np.array(even), temperature, count) == pytest.approx(0.5)
+    assert all(contrastive_loss.release(1.0, n) > 1 for n in contrastive_loss.COUNTS)
+
+
 def test_examples_show_every_way_once_and_stay_in_order():
     way = torch.tensor([0, 0, 3, 0, 1, 0, 0, 1])
     chosen = lobes.Slices(

@@ -91,3 +91,49 @@ def loss_browser() -> VBox:
         draw_loss(axes, temperature)
         frames[f"temperature {temperature:g}"] = fig
     return browser(frames, "temperature")
+
+
+def pull_at(similarity: np.ndarray, temperature: float, count: int) -> np.ndarray:
+    """Return what share of its force still draws a query to its key: 1 minus the softmax's share.
+
+    The derivative of the loss by the similarity of the pair is minus this, over the temperature.
+
+    Args:
+        similarity: of query and key, in [-1, 1].
+        temperature: tau.
+        count: n random negatives.
+    """
+    return -np.expm1(-loss_at(similarity, temperature, count))
+
+
+def release(temperature: float, count: int) -> float:
+    """Return the similarity at which half of the pull is left; above 1 no pair gets there.
+
+    Args:
+        temperature: tau.
+        count: n random negatives.
+    """
+    return temperature * float(np.log(count) + mean_weight(1 / temperature))
+
+
+def draw_count(ax: Axes, count: int) -> Axes:
+    """Draw how strongly pairs still attract each other among so many negatives, by temperature."""
+    similarity = np.linspace(-0.2, 1, 200)
+    for temperature, colour in zip(TEMPERATURES, PALETTE, strict=True):
+        pull = pull_at(similarity, temperature, count)
+        ax.plot(similarity, pull, color=colour, label=f"τ = {temperature:g}")
+    ax.set(xlabel="similarity of query and key", ylabel="pull, 1 = full", ylim=(-0.03, 1.03))
+    ax.set_title(f"{count} negatives", fontsize=11)
+    return ax
+
+
+def count_browser() -> VBox:
+    """Return a slider over the number of negatives, which also works on a static page."""
+    from covidlib.widgets import browser
+
+    frames = {}
+    for count in COUNTS:
+        fig, ax = plt.subplots(figsize=(5.6, 4.4))
+        legend_below(draw_count(ax, count), ncols=3)
+        frames[f"{count} negatives"] = fig
+    return browser(frames, "number of negatives")

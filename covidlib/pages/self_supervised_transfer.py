@@ -11,7 +11,7 @@ from covidlib import figures
 from covidlib.book import Page
 from covidlib.data_page import PlainTable
 from covidlib.models.attention_resnet import AttentionResNetSettings
-from covidlib.pages.contrastive_loss import COUNTS, mean_weight
+from covidlib.pages.contrastive_loss import COUNTS, mean_weight, release
 from covidlib.pages.lobes import SIDE, Slices, box_error, whole_share
 from covidlib.pages.results import nothing
 from covidlib.plans.msatl_stages import self_supervised
@@ -195,5 +195,8 @@ def sentences(
         "error": box_error(seed=seed),
         "side": SIDE,
         "negatives": COUNTS[1],
+        "most_negatives": COUNTS[-1],
+        "release_few": release(0.07, COUNTS[1]),
+        "release_many": release(0.07, COUNTS[-1]),
         "printed_weight": float(COUNTS[1] * np.exp(mean_weight(1) - 1 / 0.07)),
     }

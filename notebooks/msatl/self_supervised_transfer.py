@@ -53,8 +53,7 @@ with figures.style():
 # ```{literalinclude} ../../covidlib/training/contrastive_losses.py
 # :pyobject: info_nce
 # ```
-
-# %% [markdown]
+#
 # The key encoder gets no gradient; its weights follow the query encoder's, $\theta_k \leftarrow m\,\theta_k + (1-m)\,\theta_q$ (equation 3), and its keys wait in a queue, first in, first out.
 #
 # ```{literalinclude} ../../covidlib/training/moco.py
@@ -66,22 +65,19 @@ with figures.style():
 # - A queue outlives an epoch, so it holds older keys of the query's own slice. Equation 2 wants "different CT images", so those are left out.
 # - Batch norm lets a network recognise which batch a key came from. MoCo shuffles images between GPUs against that; here the key encoder normalises by running statistics {cite}`cai2021eman`, and a key depends on its own slice alone.
 # - Test slices are not seen. `images="all"` learns from every slice, as the paper may have done; the price of that is a row of its own beside [Table 5](ablation.ipynb).
-
-# %% [markdown]
+#
 # ### Temperature and number of negatives
 #
 # For random negatives the sum in {eq}`eq-msatl-contrast` is known in closed form.
 # Left: the loss against the similarity of the pair; dotted, the value $\ln(n+1)$ of a network that gives every slice the same vector.
 # Right: where the negatives lie, and which of them push.
 # A low temperature makes the loss care about the closest negatives only, and turns it off once a pair is a little closer than they are.
+# Frames of the slider stand side by side below it, for print and for readers without scripts.
 
 # %% tags=["hide-input"]
 with figures.style():
     slider = contrastive_loss.loss_browser()
 slider
-
-# %% [markdown]
-# The same frames side by side, for print and for readers without the slider:
 
 # %% mystnb={"figure": {"name": "fig-msatl-temperature", "caption": "The contrastive loss with random negatives in 128 dimensions, by temperature (rows). Left: loss and number of negatives n, dotted ln(n + 1). Right: all negatives, and their share of the push."}} tags=["hide-input"]
 with figures.style():
@@ -89,6 +85,24 @@ with figures.style():
     for pair, temperature in zip(axes, (0.07, 0.2, 1.0), strict=True):
         contrastive_loss.draw_loss(pair, temperature)
         pair[0].set_title(f"temperature {temperature:g}")
+
+# %% [markdown]
+# The number of negatives decides how alike a pair must become before the loss lets go of it.
+# At a temperature of 0.07, random negatives hold half of the pull up to a similarity of {glue:text}`release_few:.2f` if there are {glue:text}`negatives`, and up to {glue:text}`release_many:.2f` if there are {glue:text}`most_negatives`; at a temperature of 1 no pair is alike enough.
+# The queue of 256 keys thus makes an easier task than MoCo's, which 425 images cannot fill.
+# The frames of the slider stand side by side below it.
+
+# %% tags=["hide-input"]
+with figures.style():
+    slider = contrastive_loss.count_browser()
+slider
+
+# %% mystnb={"figure": {"name": "fig-msatl-negatives", "caption": "How strongly a pair is still drawn together, by its similarity, for four numbers of random negatives; a line per temperature."}} tags=["hide-input"]
+with figures.style():
+    fig, axes = plt.subplots(2, 2, figsize=(9, 6.8), sharex=True, sharey=True)
+    for ax, count in zip(axes.ravel(), contrastive_loss.COUNTS, strict=True):
+        contrastive_loss.draw_count(ax, count).label_outer()
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
 
 # %% [markdown]
 # ## Region scale: five lobes
