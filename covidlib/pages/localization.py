@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
@@ -20,7 +19,6 @@ from covidlib.localization_scores import (
     BLOB,
     CLASSES,
     COARSE,
-    FOLDER,
     LETTERS,
     LUNGS,
     MEAN,
@@ -52,7 +50,6 @@ SOURCES = (MEAN, LUNGS, BLOB, COARSE)
 PRINTED = dict(zip(CLASSES, MEASURES, strict=True))
 TITLES = {"mask": "masks", "box": "boxes"}
 RESAMPLES = 2000
-FILE = FOLDER  # of the kept overlaps, under ``book/results``
 
 
 @dataclass(frozen=True)
@@ -86,13 +83,7 @@ def locate(page: Page) -> Located:
     return Located(cached, heat, found)
 
 
-def recorded(results: Path) -> pd.DataFrame | None:
-    """Return the kept overlaps, a row per image and region; None where there are none."""
-    found = recorded_runs(results)
-    return pooled(found) if found else None
-
-
-def recorded_runs(results: Path) -> list[Overlaps]:
+def recorded(results: Path) -> list[Overlaps]:
     """Return the kept overlaps of the runs on B, or on A where B has none; see ``LETTERS``."""
     found = read(results)
     for letter in LETTERS:
