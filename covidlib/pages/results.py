@@ -157,8 +157,8 @@ def record_link(paper: str, records: Sequence[Record]) -> str | None:
 def paired_table(known: Runs, lines: Mapping[str, Sequence[Labels]], **options: int) -> PlainTable:
     """Compare rows on the same test images: differences, or differences of differences.
 
-    Patients and runs are drawn anew, see ``covidlib.evaluation.contrasts``; p values are corrected
-    by Holm over the table.
+    Intervals are over patients and runs, see ``covidlib.evaluation.contrasts``; p values are
+    corrected by Holm over the table.
 
     Args:
         known: recorded runs by row.
