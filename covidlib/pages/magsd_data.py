@@ -6,24 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from matplotlib.axes import Axes
-from torch import Tensor
 
 from covidlib.book import Page
 from covidlib.data import Dataset, open_dataset
-from covidlib.data.augmentation import (
-    MAGSD_TABLE2,
-    NONE,
-    Augmentation,
-    Range,
-    apply,
-    to_model_input,
-)
 from covidlib.data.composition_report import classes_table, parts_table
 from covidlib.data.compositions import COMPOSITIONS
 from covidlib.data.decoding import read_uint8
-from covidlib.data.draws import draw
 from covidlib.data.phantoms import PhantomSettings
 from covidlib.data.preprocessing import Preprocessing, prepare
 from covidlib.data.splits import split_counts, split_table
@@ -66,14 +55,15 @@ def classes(found: dict[str, Dataset], recorded: Path) -> PlainTable:
                 "paper": int(row["paper"]),
                 "recorded": None if told is None else int(told),
                 "this run": f"phantoms: {row['here']}" if dataset.phantom else int(row["here"]),
-                "verdict": _verdict(int(row["paper"]), told),
+                "verdict": verdict_of(int(row["paper"]), told),
             }
     frame = pd.DataFrame.from_dict(lines, orient="index")
     frame.index = pd.MultiIndex.from_tuples(frame.index)
     return PlainTable(frame, "Images per class. Paper: magsd Table 1. Recorded: the sets at hand.")
 
 
-def _verdict(paper: int, recorded: int | None) -> str:
+def verdict_of(paper: int, recorded: int | None) -> str:
+    """Return whether a recorded number is the paper's, below it or above it."""
     if recorded is None:
         return "not recorded yet"
     return REPRODUCED if recorded == paper else BELOW if recorded < paper else ABOVE
@@ -140,50 +130,14 @@ def draw_classes(ax: Axes, dataset: Dataset, seed: int = 0) -> Axes:
     for label in dataset.classes:
         rows = dataset.table[dataset.table["label"] == label].sort_values("sample")
         rows = rows.sample(frac=1, random_state=seed).drop_duplicates("patient").head(2)
-        columns.append([_square(path) for path in rows["path"]])
+        columns.append([square(path) for path in rows["path"]])
     images = [image for line in zip(*columns, strict=True) for image in line]
     return image_grid(ax, images, [*dataset.classes] * 2, columns=len(columns))
 
 
-def _square(path: str, clahe: float | None = None) -> np.ndarray:
+def square(path: str, clahe: float | None = None) -> np.ndarray:
+    """Return an image as the page shows it, uint8, (SIZE, SIZE)."""
     return prepare(read_uint8(path, "minmax"), Preprocessing(SIZE, clahe_clip=clahe))
-
-
-def draw_augmented(ax: Axes, dataset: Dataset, count: int = 8, seed: int = 0) -> Axes:
-    """Draw one image under Table 2's augmentation, the first as it is."""
-    row = dataset.table[dataset.table["label"] == "COVID-19"].sort_values("sample").iloc[0]
-    image = torch.from_numpy(_square(row["path"], CLAHE))[None, None]
-    drawn = draw(MAGSD_TABLE2, count - 1, (seed, 0, 0))
-    several = apply(MAGSD_TABLE2, image.expand(count - 1, -1, -1, -1), drawn)
-    shown = [image[0, 0].numpy(), *(several[:, 0].numpy() * 255).round().astype(np.uint8)]
-    titles = ["as it is", *(f"draw {k}" for k in range(1, count))]
-    return image_grid(ax, shown, titles, columns=4)
-
-
-def reaches(dataset: Dataset) -> dict[str, float]:
-    """Measure what the grey-value operations of Table 2 change of a network's input.
-
-    Returns:
-        The largest change of the first COVID-19 image by brightness and by contrast at their
-        strongest, in grey values (white is 1), and by either after the z-score ("undone"), in
-        standard deviations.
-    """
-    row = dataset.table[dataset.table["label"] == "COVID-19"].sort_values("sample").iloc[0]
-    return changes(torch.from_numpy(_square(row["path"], CLAHE))[None, None])
-
-
-def changes(image: Tensor) -> dict[str, float]:
-    """Measure ``reaches`` on one image, uint8, (1, 1, S, S)."""
-    found = {"undone": 0.0}
-    for name in ("brightness", "contrast"):
-        low = getattr(MAGSD_TABLE2, name).low
-        strongest = Augmentation(**{name: Range(low, low)})
-        after = apply(strongest, image, draw(strongest, 1, (0,)))
-        before = apply(NONE, image, draw(NONE, 1, (0,)))
-        found[name] = float((after - before).abs().max())
-        inputs = [to_model_input(x, "zscore") for x in (before, after)]
-        found["undone"] = max(found["undone"], float((inputs[1] - inputs[0]).abs().max()))
-    return found
 
 
 def draw_clahe(ax: Axes, page: Page) -> Axes:
@@ -194,7 +148,7 @@ def draw_clahe(ax: Axes, page: Page) -> Axes:
         dataset.table[dataset.table["label"] == label].sort_values("sample")["path"].iloc[0]
         for label in dataset.classes
     ]
-    images = [_square(path, clip) for clip in (None, CLAHE) for path in chosen]
+    images = [square(path, clip) for clip in (None, CLAHE) for path in chosen]
     titles = [f"{label}{how}" for how in ("", ", CLAHE") for label in dataset.classes]
     return image_grid(ax, images, titles, columns=len(chosen))
 

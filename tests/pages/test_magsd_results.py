@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -6,8 +7,9 @@ import pandas as pd
 import pytest
 import torch
 
+from covidlib.data.augmentation import MAGSD_TABLE2, Range
 from covidlib.evaluation.comparisons import corrected_t
-from covidlib.pages import magsd_data, magsd_results
+from covidlib.pages import magsd_data, magsd_results, magsd_table2
 from covidlib.pages.results import NOT_YET, Results
 from covidlib.plans import plan
 from covidlib.published import paper_value
@@ -96,7 +98,7 @@ def test_class_sizes_are_judged_against_the_paper(tmp_path):
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps({"magsd-a": {"COVID-19": 90, "pneumonia": 100, "total": 190}}))
     assert magsd_data.read(tmp_path)["magsd-a"]["total"] == 190
-    judged = [magsd_data._verdict(90, told) for told in (90, 89, 91, None)]
+    judged = [magsd_data.verdict_of(90, told) for told in (90, 89, 91, None)]
     assert judged == ["reproduced", "below", "above", "not recorded yet"]
 
 
@@ -104,10 +106,25 @@ def test_the_z_score_takes_brightness_and_contrast_back():
     torch.manual_seed(0)
     image = torch.randint(0, 256, (1, 1, 32, 32), dtype=torch.uint8)
     image[0, 0, 0, 0] = 255
-    found = magsd_data.changes(image)
+    found = magsd_table2.changes(image)
     assert found["brightness"] == pytest.approx(0.5)  # white times 0.5
     assert found["contrast"] == pytest.approx(0.3 * (1 - image.double().mean().item() / 255))
     assert found["undone"] < 1e-4
+
+
+def test_table_2_is_what_training_does(monkeypatch):
+    frame = magsd_table2.augmentations(undone=True).frame
+    assert frame.loc["brightness adjustment", "paper"] == "0.5 to 1"
+    assert frame.loc["rotation", "here"] == "0 to 120 degrees"
+    assert frame["verdict"].dropna().tolist() == ["reproduced"] * 4
+    assert frame.index[frame["reaches the network"] == "no"].tolist() == [
+        "brightness adjustment", "contrast adjustment"
+    ]  # fmt: skip
+    darker = replace(MAGSD_TABLE2, brightness=Range(0.4, 1))
+    monkeypatch.setattr(magsd_table2, "MAGSD_TABLE2", darker)
+    frame = magsd_table2.augmentations(undone=False).frame
+    assert frame.loc["brightness adjustment", "verdict"] == "below"
+    assert set(frame["reaches the network"]) == {"yes"}
 
 
 @pytest.mark.slow
