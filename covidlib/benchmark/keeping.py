@@ -56,12 +56,12 @@ def measure(
     data = training_data(images(learnt, profile, phantoms), root)
     pairs = NO_PAIRS if phantoms else recall_pairs(data.table)
     dataset = replace(data.dataset, table=data.table)
-    found = floor_runs(dataset, [seed])
+    found = floor_runs(dataset, [seed], names=FLOORS)
     return Kept(
         learnt,
         {name: int(value) for name, value in counts({learnt: data.table}).loc[learnt].items()},
         overlap(data.dataset, data.table, pairs),
-        {name: found[name][0] for name in FLOORS},
+        {name: run for name, (run,) in found.items()},
         of_images(data.dataset, profile),
     )
 

@@ -4,7 +4,7 @@ A network has shown nothing until it is better than these. Some floors use what 
 use as well; others use properties that are gone once an image is decoded.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,6 +90,7 @@ def floor_runs(
     *,
     train: Sequence[str] = ("train", "val"),
     workers: int | None = 1,
+    names: Iterable[str] = tuple(FLOORS),
 ) -> dict[str, list[pd.DataFrame]]:
     """Fit a random forest per floor and seed, and predict the test set.
 
@@ -101,9 +102,10 @@ def floor_runs(
         seeds: of the forests: how many (0, 1, …), or which.
         train: the sets to fit on.
         workers: processes that decode and threads that fit, None for one per core.
+        names: which of ``FLOORS``.
 
     Returns:
-        Per name of ``FLOORS`` the predictions of each seed: sample, patient, split, label and
+        Per name the predictions of each seed: sample, patient, split, label and
         ``p_<class>`` in the order of the data set's classes, as ``covidlib.evaluation`` reads them.
 
     Raises:
@@ -115,12 +117,13 @@ def floor_runs(
     rows = rows[fitted | tested].reset_index(drop=True)
     features = floor_features(rows, workers)
     seeds = range(seeds) if isinstance(seeds, int) else seeds
+    floors = {name: FLOORS[name] for name in names}
     return {
         name: [
             _predict(_model(floor, seed, workers), _columns(features, floor), rows, dataset.classes)
             for seed in seeds
         ]
-        for name, floor in FLOORS.items()
+        for name, floor in floors.items()
     }
 
 

@@ -119,6 +119,13 @@ def test_unknown_labels_are_neither_fitted_nor_tested(tmp_path):
     assert run["label"].notna().all()
 
 
+def test_floors_that_are_not_asked_for_are_left_out(tmp_path):
+    data = make(tmp_path, frame=True)
+    (own,) = floor_runs(data, seeds=1, names=["frame"]).items()
+    assert own[0] == "frame"
+    pd.testing.assert_frame_equal(own[1][0], floor_runs(data, seeds=1)["frame"][0])
+
+
 def test_more_than_two_classes_and_one_that_is_not_fitted(tmp_path):
     data = make(tmp_path, size=True)
     table = data.table.copy()
