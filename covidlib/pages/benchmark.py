@@ -125,15 +125,17 @@ def sources(page: Page) -> Sources:
 
 def seen_table(seen: Sources, sides: Sides) -> PlainTable:
     """Return which images each training learns from, here and in the recorded runs."""
-    frame = counts(seen.tables).rename(index=LEARNT, columns=GROUPS)
+    frame = counts(seen.tables).replace(0, NOTHING)
+    heads = {group: tuple(title.split(", ")) for group, title in GROUPS.items()}
+    frame.columns = pd.MultiIndex.from_tuples([heads.get(c, ("in all", c)) for c in frame])
     if sides.kept:
-        known = {LEARNT[name]: one.counts["training"] for name, one in sides.kept.items()}
-        frame["training, recorded"] = [known.get(name, NOTHING) for name in frame.index]
+        known = {name: one.counts["training"] for name, one in sides.kept.items()}
+        frame["recorded", "training"] = [known.get(name, NOTHING) for name in frame.index]
     caption = (
         "Training images by source and class, then all training, validation and test images. "
         "Every X-ray network is tested on the test images of all five groups."
     )
-    return PlainTable(frame.replace(0, NOTHING), caption)
+    return PlainTable(frame.rename(index=LEARNT), caption)
 
 
 def overlap_table(seen: Sources, sides: Sides) -> PlainTable:
