@@ -136,5 +136,4 @@ def probabilities(network, settings, rows: LongTensor, images: DeviceImages) -> 
             inputs = prepare(batch.image, settings, lungs=batch.lung)
             outputs.append(logits(network, inputs).double().softmax(1).cpu())
     network.train(was_training)
-    classes = outputs[0].shape[1] if outputs else 0
-    return torch.cat(outputs) if outputs else torch.empty(0, classes, dtype=torch.float64)
+    return torch.cat(outputs)  # no rows are one batch of none
