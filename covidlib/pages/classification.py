@@ -9,28 +9,22 @@ from scipy import stats
 
 from covidlib import figures
 from covidlib.data_page import PlainTable
-from covidlib.evaluation import Interval, confusion, holm, margin
+from covidlib.evaluation import holm, margin
 from covidlib.evaluation.convergence import fluctuation, rise
-from covidlib.evaluation.predictions import scored
-from covidlib.evaluation.resampling import draw
+from covidlib.pages import by_class
 from covidlib.pages.results import Results, nothing, paired_table
 from covidlib.plans import plan
 from covidlib.plans.manet import ATTENTIONS, BACKBONES, VARIANTS, label
 from covidlib.published import paper_values, published
-from covidlib.runs.record import Record
-from covidlib.tables import ComparisonTable, Row, comparison_table
-from covidlib.verdicts import Measured
+from covidlib.tables import ComparisonTable, Row, comparison_table, verdict_counts
 
 NAME = "manet/classification"
-BEST = label("resnet50", "mask")  # Tables 4 and 5
+TRIALS = ("1", "2", "3")
+TRIAL_NOTE = (
+    "Shares in [0, 1] of single runs, 95% intervals over patients. What is not recorded yet is not "
+    "testable here."
+)
 TEST_IMAGES = 680  # manet Table 4
-# Our classes and the names of the published tables.
-CLASSES = {
-    "normal": "normal", "COVID-19": "covid19", "TB": "tb", "bacterial pneumonia": "bp",
-    "viral pneumonia": "vp",
-}  # fmt: skip
-SCORES = ("precision", "recall", "f1")
-WHOLE = "weighted average"  # over the classes, by their images
 
 
 def small(cell: Mapping[str, str]) -> bool:
@@ -61,6 +55,33 @@ def _settings(specs) -> dict[str, str]:
 def table(results: Results) -> ComparisonTable:
     """Return Table 2: mean test accuracy, paper, recorded, this run, verdict."""
     return results.table(("accuracy",))
+
+
+def trials_table(results: Results) -> ComparisonTable:
+    """Return Table 2 trial by trial: each printed accuracy beside one recorded run's.
+
+    The trials of paper and book share a number and nothing else, so a row asks whether one run
+    could have come out like this.
+    """
+    metrics, rows = ("accuracy",), []
+    for row in results.chosen.rows:
+        model = dict(row.cell)["model"]
+        known, done = (
+            {record.body["spec"]["seed"]: record for record in runs.get(row.label, ())}
+            for runs in (results.known, results.done)
+        )
+        for seed, trial in enumerate(TRIALS):
+            paper = paper_values("manet", 2, metrics, model=model, trial=trial)
+            ours = ([runs[seed]] if seed in runs else () for runs in (known, done))
+            rows.append(Row(f"{row.label}, trial {trial}", paper, *ours))
+    return comparison_table(rows, metrics, note=TRIAL_NOTE)
+
+
+def verdict_table(tables: Mapping[str, ComparisonTable]) -> PlainTable:
+    """Count the verdicts of each table of the page, and of all of them."""
+    counts = {name: verdict_counts(found) for name, found in tables.items()}
+    counts["all"] = verdict_counts(*tables.values())
+    return PlainTable(pd.DataFrame(counts).T, "Verdicts by table.")
 
 
 def noise_table() -> PlainTable:
@@ -173,114 +194,23 @@ def _stability(curves: Sequence[pd.DataFrame]) -> dict[str, str]:
     return shown
 
 
-def class_table(results: Results) -> ComparisonTable:
-    """Return Table 4: scores of each class and their weighted means, ResNet50 with masks."""
-    known, done = (runs.get(BEST, []) for runs in (results.shown, results.done))
-    recorded, here = class_scores(known), class_scores(done)
-    rows = []
-    for name, printed in {**CLASSES, WHOLE: "weighted_average"}.items():
-        paper = paper_values("manet", 4, SCORES, model="resnet50_ma", class_=printed)
-        rows.append(Row(name, paper, recorded.get(name, ()), here.get(name, ())))
-    note = (
-        "Shares with 95% intervals over patients; recorded: mean over trials. The paper prints its "
-        "best trial by test accuracy, which flatters."
-    )
-    return comparison_table(rows, SCORES, note=note)
-
-
-def class_scores(
-    records: Sequence[Record], resamples: int = 2000, seed: int = 0
-) -> dict[str, Measured]:
-    """Return precision, recall and F1 of each class with intervals, means over trials.
-
-    Also their means over classes, weighted by the images of each; a class that is never predicted
-    has precision 0 in those.
-    """
-    if not records:
-        return {}
-    sides = [scored(record.predictions) for record in records]
-    first = sides[0]
-    rng = np.random.default_rng(seed)
-    times = draw(first.clusters, first.truth.astype(str), resamples, rng).astype(float)
-    weights = np.vstack([np.ones(len(first)), times])  # the images as they are come first
-    means = {}
-    whole = dict.fromkeys(SCORES, 0.0)
-    for number, name in enumerate(first.classes):
-        parts = [_one_class(side.truth, side.predicted, number, weights) for side in sides]
-        means[name] = {score: np.mean([part[score] for part in parts], axis=0) for score in SCORES}
-        share = weights @ (first.truth == number) / weights.sum(axis=1)
-        for score in SCORES:
-            values = np.mean([np.nan_to_num(part[score]) for part in parts], axis=0)
-            whole[score] = whole[score] + share * values
-    origin = tuple(record.provenance for record in records)
-    return {
-        name: Measured({s: _interval(mean[s], len(sides), len(first)) for s in SCORES}, origin)
-        for name, mean in (means | {WHOLE: whole}).items()
-    }
-
-
-def _one_class(truth, predicted, number: int, weights: np.ndarray) -> dict[str, np.ndarray]:
-    hits, given, there = (
-        weights @ part.astype(float)
-        for part in (
-            (truth == number) & (predicted == number), predicted == number, truth == number
-        )
-    )  # fmt: skip
-    both = given + there
-    nan = np.full(len(weights), np.nan)
-    return {
-        "precision": np.divide(hits, given, out=nan.copy(), where=given > 0),
-        "recall": np.divide(hits, there, out=nan.copy(), where=there > 0),
-        "f1": np.divide(2 * hits, both, out=nan.copy(), where=both > 0),
-    }
-
-
-def _interval(values: np.ndarray, runs: int, images: int) -> Interval:
-    value, drawn = float(values[0]), values[1:]
-    if np.isnan(value) or np.isnan(drawn).all():
-        return Interval(np.nan, np.nan, np.nan, runs, images, reason="never predicted")
-    low, high = np.nanquantile(drawn, (0.025, 0.975))
-    return Interval(value, float(low), float(high), runs, images)
-
-
-def draw_confusions(axes: Sequence[Axes], results: Results) -> None:
-    """Draw Table 5: the paper's confusion matrix, the recorded one and this run's."""
-    short = {**{c: c for c in CLASSES}, "bacterial pneumonia": "BP", "viral pneumonia": "VP"}
-    panels = {"paper": paper_confusion()}
-    for name, runs in (("recorded", results.shown), ("this run", results.done)):
-        records = runs.get(BEST, [])
-        panels[name] = sum(confusion(r.predictions) for r in records) if records else None
-    for ax, (name, counts) in zip(axes, panels.items(), strict=True):
-        if counts is None:
-            nothing(ax)
-        else:
-            figures.confusion(ax, counts.rename(index=short, columns=short))
-        ax.set_title(name)
-
-
-def paper_confusion() -> pd.DataFrame:
-    """Return Table 5: rows actual, columns predicted."""
-    rows = published("manet", 5)
-    names = {printed: name for name, printed in CLASSES.items()}
-    rows = rows.assign(
-        actual=rows["class"].map(names),
-        predicted=rows["metric"].str.removeprefix("count_pred_").map(names),
-    )
-    counts = rows.pivot_table(index="actual", columns="predicted", values="number").astype(int)
-    return counts.loc[list(CLASSES), list(CLASSES)]
-
-
-def sentences(results: Results, found: ComparisonTable) -> dict[str, float | int | str]:
-    """Return the numbers of the page's sentences."""
+def sentences(
+    results: Results, tables: Mapping[str, ComparisonTable]
+) -> dict[str, float | int | str]:
+    """Return the numbers of the page's sentences; verdicts are of all its tables."""
     gains = np.concatenate([_trials(b, "mask") - _trials(b, "none") for b in BACKBONES])
     spread = np.mean([_trials(b, a).std(ddof=1) for b in BACKBONES for a in ("none", "mask")])
-    counts = paper_confusion()
-    return results.sentences(found) | {
-        "gain": 100 * gains.mean(),
-        "gain_p": float(stats.ttest_1samp(gains, 0).pvalue),
-        "wins": int((gains > 0).sum()),
-        "spread": 100 * spread,
-        "margin": 100 * margin(0.96, TEST_IMAGES),
-        "paper_tb": int(counts.loc["TB", "TB"]),
-        "paper_tb_all": int(counts.loc["TB"].sum()),
-    }
+    counts = by_class.paper_confusion()
+    return (
+        results.sentences(*tables.values())
+        | by_class.sentences(results)
+        | {
+            "gain": 100 * gains.mean(),
+            "gain_p": float(stats.ttest_1samp(gains, 0).pvalue),
+            "wins": int((gains > 0).sum()),
+            "spread": 100 * spread,
+            "margin": 100 * margin(0.96, TEST_IMAGES),
+            "paper_tb": int(counts.loc["TB", "TB"]),
+            "paper_tb_all": int(counts.loc["TB"].sum()),
+        }
+    )

@@ -19,6 +19,7 @@ from covidlib.runs.store import Store
 from covidlib.training.lungs import show
 
 NAME = "manet/shortcuts"
+NO_INDEX = "not to be had"
 VIEWS = {
     "image": "the whole image",
     "lungs": "the lungs alone",
@@ -182,6 +183,8 @@ def sentences(found: Results) -> dict[str, str]:
         for view in VIEWS:
             measured = balanced(runs.get(f"ResNet50: {view}", []))
             told[f"{kind}_{view}"] = NOT_YET if measured is None else f"{measured[0][0]:.2f}"
-        value = index(runs.get("ResNet50: shape", []), runs.get("ResNet50: lungs", []))
-        told[f"{kind}_index"] = "not to be had" if value is None else f"{value[0]:.2f}"
+        for attention in ATTENTIONS:
+            name = label("resnet50", attention)
+            value = index(runs.get(f"{name}: shape", []), runs.get(f"{name}: lungs", []))
+            told[f"{kind}_index_{attention}"] = NO_INDEX if value is None else f"{value[0]:.2f}"
     return told

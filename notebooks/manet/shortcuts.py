@@ -13,7 +13,9 @@
 # It does not ask how much they would have told, nor what the shape of the mask still tells; this page does.
 #
 # ```{admonition} In short
-# Balanced accuracy of ResNet50, recorded: on the lungs {glue:text}`recorded_lungs`, on the mask's shape {glue:text}`recorded_shape`, on all but the lungs {glue:text}`recorded_outside`, on the outer eighth {glue:text}`recorded_frame`; shortcut index of the shape {glue:text}`recorded_index`.
+# Balanced accuracy of ResNet50, recorded: on the lungs {glue:text}`recorded_lungs`, on the mask's shape {glue:text}`recorded_shape`, on all but the lungs {glue:text}`recorded_outside`, on the outer eighth {glue:text}`recorded_frame`.
+# One index per model, of the mask's shape: plain {glue:text}`recorded_index_none`, with mask attention {glue:text}`recorded_index_mask`, with CBAM {glue:text}`recorded_index_cbam`.
+# The paper prints nothing on this, so no verdicts are due here.
 # This run: lungs {glue:text}`here_lungs`, shape {glue:text}`here_shape`, outer eighth {glue:text}`here_frame`.
 # ```
 
