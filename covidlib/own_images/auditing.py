@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 from scipy.stats.contingency import association
@@ -10,13 +11,20 @@ from covidlib.data.findings import Findings, find
 from covidlib.data.floors import FLOORS
 from covidlib.evaluation import Interval, intervals
 from covidlib.own_images.inspecting import Inspection, inspect
-from covidlib.own_images.modality import NAMES
+from covidlib.own_images.modality import COLOURED, NAMES
 from covidlib.own_images.opening import FEW_PATIENTS, OwnImages, positive_last
 
 UNEVEN = 3  # the largest class over the smallest
 TELLING = 0.3  # Cramér's V of source and class
 FLOOR_SEEDS = 3
 HARMLESS = 0.75  # an AUC of a floor up to which its interval is no alarm
+SIGHT = {
+    "class frequencies": "how frequent each class is",
+    "size and shape": "how wide and high the pictures are",
+    "all file properties": "the size, shape and type of the files",
+    "grey statistics": "16 grey values of each picture as a whole",
+    "frame": "the border of the pictures, where there is hardly any lung",
+}
 
 
 @dataclass(frozen=True)
@@ -115,21 +123,41 @@ def _of_files(seen: Inspection) -> list[Remark]:
             Remark(
                 "stop",
                 f"{len(seen.problems)} files cannot be decoded, the first is {first.path.name} "
-                f"({first.reason}). Remove or replace them; all are listed below.",
+                f"({first.reason}). Remove or replace them; the report lists them.",
             )
         )
     name = NAMES[seen.modality]
-    if len(strange := seen.strangers):
+    strange = seen.strangers
+    photos = strange[strange["coloured"] > COLOURED]
+    others = strange.drop(photos.index)
+    if len(photos):
+        remarks.append(
+            Remark(
+                "stop",
+                f"Colour photographs and not a {name}: {len(photos)}. Remove {_some(photos)}.",
+            )
+        )
+    if len(others):
         remarks.append(
             Remark(
                 "beware",
-                f"{len(strange)} of {len(seen.looks)} images do not look like a {name}; "
-                f"look at {', '.join(strange['sample'].head(3))}.",
+                f"{len(others)} of {len(seen.looks)} images do not look like a {name}; "
+                f"look at {_some(others)}.",
             )
         )
-    else:
+    elif not len(strange):
         remarks.append(Remark("fine", f"All readable images may be a {name}."))
     return remarks
+
+
+def brief(sample: str) -> str:
+    """Return the last folder and the name of a file; the rest of its path says little."""
+    return "/".join(Path(sample).parts[-2:])
+
+
+def _some(images: pd.DataFrame) -> str:
+    names = [brief(sample) for sample in images["sample"]]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _of_patients(own: OwnImages) -> list[Remark]:
@@ -150,8 +178,8 @@ def _of_patients(own: OwnImages) -> list[Remark]:
         remarks.append(
             Remark(
                 "beware",
-                f"The test set has {count} patients of {worst!r}: a share of 0.8 among them is "
-                f"known to about ±{1.96 * (0.16 / count) ** 0.5:.2f}.",
+                f"The test set has {count} patients of {worst!r}: if 80% of them were found, the "
+                f"true share could be {196 * (0.16 / count) ** 0.5:.0f} points away.",
             )
         )
     return remarks
@@ -242,7 +270,7 @@ def floor_remarks(floors: dict[str, Interval]) -> list[Remark]:
     shown = {name: found for name, found in usable.items() if found.low > 0.5}
     name, best = max((shown or usable).items(), key=lambda item: item[1].value)
     text = (
-        f"A classifier that sees only {name} reaches an AUC of {best.value:.2f} "
+        f"A classifier that sees only {SIGHT.get(name, name)} reaches an AUC of {best.value:.2f} "
         f"[{best.low:.2f}, {best.high:.2f}]"
     )
     if shown:

@@ -16,7 +16,7 @@ from covidlib.evaluation.calibration import (
     chance_error,
 )
 from covidlib.own_images import html
-from covidlib.own_images.auditing import Audit
+from covidlib.own_images.auditing import SIGHT, Audit
 from covidlib.own_images.choosing import Choice
 from covidlib.own_images.modality import NAMES
 from covidlib.own_images.model import Model, temperature_of
@@ -27,6 +27,7 @@ from covidlib.runs.record import Record
 from covidlib.tables import format_interval
 
 METRICS = ("accuracy", "auc", "sensitivity", "specificity", "f1")
+SHOWN = {"auc": "AUC", "f1": "F1"}
 EXAMPLES = 4
 NOT_FOR = (
     "decisions about any patient: nothing here was tested in a clinic",
@@ -67,7 +68,8 @@ def verdict(record: Record, audit: Audit) -> str:
     if not gains:
         return "The test images cannot decide an AUC."
     name, gain = min(gains.items(), key=lambda item: item[1].value)
-    text = f"its AUC minus that of {name} is {gain.value:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}]"
+    seen = f"a classifier that sees only {SIGHT.get(name, name)}"
+    text = f"its AUC minus that of {seen} is {gain.value:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}]"
     if gain.low > 0:
         return f"The network is better than every classifier that sees no lung: {text}."
     return f"It is not shown that the network uses the lungs at all: {text}."
@@ -142,12 +144,12 @@ def _facts(model: Model, audit: Audit) -> pd.DataFrame:
         "library": f"{facts['versions'].get('covidlib', 'source tree')}, {facts['commit'][:8]}",
         "made": f"{facts['started']}, {facts['seconds']:.0f} s, {facts['hardware']}",
     }
-    return pd.DataFrame({"": rows})
+    return pd.DataFrame({"of this model": rows}).rename_axis("what")
 
 
 def _quality(record: Record, audit: Audit, positive: str | None) -> Iterator[str]:
     found = measured(record, positive)
-    rows = {name: of_one_run(interval) for name, interval in found.items()}
+    rows = {SHOWN.get(name, name): of_one_run(interval) for name, interval in found.items()}
     count = found["accuracy"].images
     note = f"{count} test images; 95% intervals over patients"
     which = f"; sensitivity: of {positive}." if positive else "; means over classes."
@@ -161,7 +163,18 @@ def _quality(record: Record, audit: Audit, positive: str | None) -> Iterator[str
             draw_roc(axes[0, 1], record, audit)
         _stamp(fig, record)
         alternative = "Confusion matrix" + (" and ROC curve with floors" if positive else "")
-        yield html.figure(fig, alternative, f"{alternative} of the test images.")
+        words = f"{alternative}. {in_words(confusion(given))}"
+        yield html.figure(fig, words, f"{alternative} of the test images.")
+
+
+def in_words(counts: pd.DataFrame) -> str:
+    """Say what a confusion matrix shows, for those who do not see it."""
+    lines = [
+        f"Of {row.sum()} {actual}: "
+        + ", ".join(f"{count} called {name}" for name, count in row.items() if count)
+        for actual, row in counts.iterrows()
+    ]
+    return "; ".join(lines) + "."
 
 
 def draw_roc(ax: Axes, record: Record, audit: Audit) -> Axes:

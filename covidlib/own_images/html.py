@@ -56,10 +56,14 @@ def listing(items: Iterable[tuple[str, str]]) -> str:
 def table(frame: pd.DataFrame, caption: str = "") -> str:
     """Return a table of plain text; missing values are a dash."""
     shown = frame.astype(object).where(frame.notna(), "–").map(str)
-    body = shown.to_html(border=0)
+    # The name of the index stands in the corner: a second row of empty headers would be read out.
+    corner = frame.index.name
+    body = shown.rename_axis(index=None, columns=corner).to_html(border=0)
+    body = body.replace("<th></th>", "<td></td>", 1)
     if caption:
         body = body.replace("<thead>", f"<caption>{escape(caption)}</caption><thead>", 1)
-    return f'<div class="wide">{body}</div>'
+    name = escape(caption or f"table by {corner or 'row'}")
+    return f'<div class="wide" role="region" aria-label="{name}" tabindex="0">{body}</div>'
 
 
 def figure(drawn, alternative: str, caption: str) -> str:

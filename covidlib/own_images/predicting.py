@@ -63,6 +63,8 @@ def ask(model: Model, paths: Sequence[str | Path]) -> Answer:
 def _reason(model: Model, look: Look | Problem) -> str:
     """Return why an image is refused, or an empty text."""
     if isinstance(look, Problem):
+        if not look.path.exists():
+            return "there is no such file"
         return f"it cannot be decoded: {look.reason}"
     if look.coloured > COLOURED:
         return f"{look.coloured:.0%} of it is in colour; this model knows grey scans only"
@@ -107,10 +109,11 @@ def note(model: Model) -> str:
     given = calibrated(model)
     error, chance = calibration_error(given, BINS), chance_error(given, BINS)
     said = (
-        "They are as the network gave them: there were no validation images to calibrate on."
+        "The probabilities are as the network gave them: there were no validation images to "
+        "calibrate on."
         if cooled is None
-        else f"They are at temperature {cooled.value:.2f}, fitted on {cooled.images} validation "
-        "images"
+        else f"The probabilities are at temperature {cooled.value:.2f}, fitted on "
+        f"{cooled.images} validation images"
         + (", which do not say how sure to be (it stands at the edge)." if cooled.at_edge else ".")
     )
     share = (tested["label"] == (model.positive or model.classes[-1])).mean()

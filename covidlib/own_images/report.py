@@ -6,7 +6,7 @@ import pandas as pd
 
 from covidlib.data.floors import FLOORS
 from covidlib.own_images import html
-from covidlib.own_images.auditing import Audit
+from covidlib.own_images.auditing import Audit, brief
 from covidlib.own_images.modality import NAMES, fitted
 from covidlib.tables import format_interval
 
@@ -37,7 +37,9 @@ def floors(audit: Audit) -> pd.DataFrame:
     """Return the AUC of each classifier that sees no lung."""
     rows = {
         name: {
-            "AUC": format_interval(found) if found.value == found.value else found.reason,
+            "AUC": format_interval(found).removesuffix(f" (n={found.runs})")
+            if found.value == found.value
+            else found.reason,
             "a network could use it": FLOORS[name].exploitable,
             "because": FLOORS[name].why,
         }
@@ -48,8 +50,37 @@ def floors(audit: Audit) -> pd.DataFrame:
 
 def pairs(audit: Audit) -> pd.DataFrame:
     """Return the images that look the same, those in different sets first."""
-    chosen = ["kind", "sample_a", "split_a", "label_a", "sample_b", "split_b", "label_b"]
-    return audit.findings.pairs[chosen].head(MOST)
+    found = audit.findings.pairs.head(MOST)
+    return pd.DataFrame(
+        {
+            "one": found["sample_a"].map(brief),
+            "its set and class": found["split_a"] + ", " + found["label_a"],
+            "the other": found["sample_b"].map(brief),
+            "its set and class ": found["split_b"] + ", " + found["label_b"],
+            "how": found["kind"],
+        }
+    ).set_index("one")
+
+
+def strangers(audit: Audit) -> pd.DataFrame:
+    """Return the images that are of another kind than the rest, those in colour first."""
+    found = audit.inspection.strangers.sort_values("coloured", ascending=False).head(MOST)
+    kinds = found["kind"].map(NAMES)
+    shares = [f"{share:.0%}" for share in found["coloured"]]
+    table = {"image": found["sample"].map(brief), "looks like": kinds, "coloured pixels": shares}
+    return pd.DataFrame(table).set_index("image")
+
+
+def verdict(audit: Audit) -> str:
+    """Return what to make of all remarks, in one sentence."""
+    stops = len(audit.stops)
+    warnings = sum(remark.kind == "beware" for remark in audit.remarks)
+    others = f"; {warnings} other things would weaken its result" if warnings else ""
+    if stops:
+        return f"Do not train on these images yet: mend the {stops} marked stop{others}."
+    if warnings:
+        return f"Nothing forbids training; {warnings} things weaken what its result can say."
+    return "Nothing forbids training, and nothing was found that weakens its result."
 
 
 def audit_page(audit: Audit) -> str:
@@ -60,24 +91,27 @@ def audit_page(audit: Audit) -> str:
 
 def _sections(audit: Audit) -> Iterator[str]:
     yield html.paragraph(summary(audit), "warning" if _drawn(audit) else "")
+    yield html.paragraph(verdict(audit), "" if not audit.stops else "warning")
     yield html.listing((remark.kind, remark.text) for remark in audit.remarks)
     yield from sections(audit)
     if audit.inspection.problems:
         yield html.heading("Files that cannot be decoded")
         lines = [(p.path.name, p.reason) for p in audit.inspection.problems[:MOST]]
         yield html.table(pd.DataFrame(lines, columns=["file", "why"]).set_index("file"))
-    if len(strange := audit.inspection.strangers):
+    if len(audit.inspection.strangers):
         yield html.heading("Images that look like something else")
-        yield html.table(strange[["sample", "kind", "coloured"]].head(MOST).round(2))
+        yield html.table(strangers(audit), f"The first {MOST} at most.")
     yield html.heading("How images are told apart")
     yield html.paragraph(
         "An image is a photograph where more than a tenth of its pixels cannot belong to a tinted "
         "grey picture. Otherwise a logistic regression on 32×32 pixels tells CT slices, chest "
         "X-rays and photographs apart. Rates on images of sources that the fit did not see:"
     )
-    rates = pd.DataFrame(fitted()["rates"]).set_index("source")[
-        ["kind", "images", "wrong", "refused"]
-    ]
+    rates = (
+        pd.DataFrame(fitted()["rates"])
+        .set_index("source")[["kind", "images", "wrong", "refused"]]
+        .replace({"kind": NAMES})
+    )
     yield html.table(rates.round(3), "wrong: taken for another kind; refused: own kind ruled out.")
 
 
@@ -93,9 +127,11 @@ def sections(audit: Audit) -> Iterator[str]:
         "Patients, sources or pairs of images in both sets; not checked: unknown.",
     )
     if len(audit.findings.pairs):
-        yield html.table(pairs(audit).reset_index(drop=True), f"The first {MOST} pairs at most.")
+        yield html.table(pairs(audit), f"The first {MOST} pairs at most.")
     yield html.heading("Floors: classifiers that see no lung")
-    yield html.table(floors(audit), "Random forests, tested on the test images.")
+    yield html.table(
+        floors(audit), "Random forests of three seeds on the test images, with 95% intervals."
+    )
 
 
 def _drawn(audit: Audit) -> bool:
