@@ -165,6 +165,12 @@ def fold_tests(
     return PlainTable(frame.rename_axis(None), note)
 
 
+def smallest_p(tests: PlainTable, title: str = "accuracy") -> str:
+    """Return the smallest corrected p value of a table of ``fold_tests``, as it stands there."""
+    values = tests.frame[f"p, {title}"].dropna()
+    return NOT_YET if values.empty else min(values, key=float)
+
+
 def draw_confusions(axes: Sequence[Axes], runs: Results, name: str, known: bool) -> None:
     """Draw the confusion matrix of one row on A, B and C, summed over its folds.
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from covidlib.data.augmentation import MAGSD_TABLE2, Range
+from covidlib.data_page import PlainTable
 from covidlib.evaluation.comparisons import corrected_t
 from covidlib.pages import magsd_data, magsd_results, magsd_table2
 from covidlib.pages.results import NOT_YET, Results
@@ -59,6 +60,9 @@ def test_a_page_without_records_says_so(nothing):
     tests = magsd_results.fold_tests(nothing, "mix-up, dimming, patching").frame
     assert set(tests["accuracy"]) == {NOT_YET}
     assert len(tests) == 6
+    assert magsd_results.smallest_p(PlainTable(tests)) == NOT_YET
+    tests["p, accuracy"] = ["1.000", None, "0.040", "0.300", None, None]
+    assert magsd_results.smallest_p(PlainTable(tests)) == "0.040"
 
 
 def test_the_paper_s_f1_is_compared_with_the_mean_over_classes(nothing):
