@@ -13,6 +13,7 @@ from covidlib.claims.rows import Asked, kept_of, names_of
 from covidlib.evaluation.contrasts import Effect, over_runs, paired
 from covidlib.evaluation.convergence import fluctuation, rise
 from covidlib.lung_heat import Heat
+from covidlib.models.cxr_classifiers import PAPER_MODELS
 from covidlib.plans.manet import BACKBONES, label
 from covidlib.runs.record import Record
 from covidlib.runs.recorded import by_profile
@@ -56,8 +57,9 @@ class CurveExperiment:
 
     @property
     def asked(self) -> Asked:
-        """The rows of both sides; the plan does not have all of them."""
-        return tuple((NAME, {"label": name}) for name in self._rows(BACKBONES))
+        """The rows of the networks that have both sides."""
+        both = [b for b in BACKBONES if {(b, self.more), (b, self.less)} <= set(PAPER_MODELS)]
+        return tuple((NAME, {"label": name}) for name in self._rows(both))
 
     def _unit(self, known: dict[str, list[Record]], backbone: str) -> np.ndarray | None:
         sides = [known.get(label(backbone, a), []) for a in (self.more, self.less)]

@@ -66,7 +66,8 @@ def light(results: Path) -> Effect | Counted | str:
         return "no time of a training step is recorded"
     ratios = [np.log(np.divide(found[f"{b}/cbam"], found[f"{b}/mask"])) for b in RESNETS]
     effect = weakest([over_runs(ratio[:, None]) for ratio in ratios])
-    return replace(effect, records=((COST / overheads.FILE).as_posix(),))
+    test = effect.test.replace("trainings", "rounds")
+    return replace(effect, test=test, records=((COST / overheads.FILE).as_posix(),))
 
 
 def light_in_print() -> float:

@@ -155,7 +155,9 @@ def _experiment(line: pd.Series) -> str:
         return escape(f"{line['measure']}, from the runs of {rows}")
     if line["measure"]:
         return escape(f"{line['measure']}, from what is kept beside the runs")
-    return "none" if line["verdict"] == NOT_TESTABLE else "counted"
+    if line["verdict"] == NOT_TESTABLE:
+        return "none"
+    return "a count" if line["records"] else "a count, of the networks as they are built"
 
 
 def _numbers(line: pd.Series, tests: int) -> dict[str, str]:

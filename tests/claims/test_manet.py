@@ -127,6 +127,8 @@ def test_jumps_are_compared_network_by_network(monkeypatch, tmp_path):
     assert effect.value == pytest.approx(np.mean(jumps[:3]) - np.mean(jumps[3:]))
     assert effect.value > 0 and (effect.units, effect.runs) == (1, 3)
     assert len(effect.records) == 6 and "manet/run-0.04" in effect.records
+    rows = CurveExperiment(accuracy_jumps, more="cbam", less="mask").asked
+    assert len(rows) == 4  # CBAM stands in the two ResNets alone
     known["ResNet50"] = known["ResNet50"][:1]
     assert "no test" in CurveExperiment(accuracy_jumps, more="none", less="mask")(tmp_path)
 
