@@ -16,7 +16,7 @@ from covidlib.pages.results import NOT_YET, Results, nothing
 from covidlib.plans.manet import ATTENTIONS, label
 from covidlib.published import PaperValue, paper_values, published
 from covidlib.runs.record import Record
-from covidlib.tables import ComparisonTable, Row, comparison_table
+from covidlib.tables import ComparisonTable, Row, comparison_table, run_title
 from covidlib.verdicts import Measured
 
 BEST = label("resnet50", "mask")  # Tables 4 and 5
@@ -207,7 +207,8 @@ def sentences(results: Results) -> dict[str, str]:
 def draw_confusions(axes: Sequence[Axes], results: Results) -> None:
     """Draw Table 5: the paper's confusion matrix, the recorded one and this run's."""
     panels = {"paper": paper_confusion()}
-    for name, runs in (("recorded", results.shown), ("this run", results.done)):
+    drawn = any(record.phantom for record in results.done.get(BEST, []))
+    for name, runs in (("recorded", results.shown), (run_title(drawn), results.done)):
         records = runs.get(BEST, [])
         panels[name] = sum(confusion(r.predictions) for r in records) if records else None
     for ax, (name, counts) in zip(axes, panels.items(), strict=True):

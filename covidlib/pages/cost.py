@@ -13,8 +13,8 @@ from covidlib.models.cxr_classifiers import PAPER_MODELS, CxrClassifierSettings
 from covidlib.models.mask_pooling import Path, pool
 from covidlib.overheads import Overheads
 from covidlib.published import PaperValue, paper_value
-from covidlib.tables import ComparisonTable, Row, comparison_table
-from covidlib.verdicts import REPRODUCED, exact
+from covidlib.tables import ComparisonTable, Row, comparison_table, verdict_counts
+from covidlib.verdicts import ABOVE, BELOW, NOT_TESTABLE, REPRODUCED, exact
 
 SUFFIXES = {"none": "", "mask": "_ma", "cbam": "_cbam"}
 TITLES = {
@@ -69,10 +69,17 @@ def table_3(costs: Mapping[Pair, Cost]) -> ComparisonTable:
     return ComparisonTable(table.frame[shown], table.note)
 
 
-def reproduced(table: ComparisonTable) -> tuple[int, int]:
-    """Return how many counts are reproduced, and how many there are."""
-    counted = table.frame[table.frame["this run"].notna()]
-    return int((counted["verdict"] == REPRODUCED).sum()), len(counted)
+def verdicts(table: ComparisonTable) -> dict[str, int]:
+    """Count the cells of Table 3 by verdict, and those that are counted here at all."""
+    found = verdict_counts(table)
+    return {
+        "cells": int(found.sum()),
+        "counts": int(table.frame["this run"].notna().sum()),
+        "reproduced": int(found[REPRODUCED]),
+        "below": int(found[BELOW]),
+        "above": int(found[ABOVE]),
+        "untested": int(found[NOT_TESTABLE]),
+    }
 
 
 def parts(costs: Mapping[Pair, Cost]) -> pd.DataFrame:

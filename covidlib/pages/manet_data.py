@@ -1,13 +1,14 @@
 """Five classes of X-rays, and what is done to them (``notebooks/manet/data.py``)."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
 from covidlib.book import Page
-from covidlib.data.card_types import ANY
 from covidlib.data.compositions import COMPOSITIONS
 from covidlib.data_page import SETS, PlainTable
 from covidlib.plans.manet import CLASSES as NAME
@@ -18,9 +19,12 @@ from covidlib.runs.running import load, run
 from covidlib.runs.store import Store
 from covidlib.training.data import TrainingData, training_data
 from covidlib.training.lungs import predicted_lungs
+from covidlib.verdicts import ABOVE, BELOW, NOT_TESTABLE, REPRODUCED
 
 CLASSES = COMPOSITIONS[NAME].classes
 PRINTED = dict(zip(CLASSES, ("normal", "covid19", "tb", "bp", "vp"), strict=True))
+FILE = Path("manet") / "data" / "counts.json"
+TOTAL, ALL = "total", "all"
 STEPS = ("image", "predicted lungs", "post-processed", "segmentation")
 
 
@@ -33,27 +37,77 @@ def images(page: Page) -> TrainingData:
     )
 
 
-def counts_table(data: TrainingData) -> PlainTable:
-    """Set Table 1 beside this run's counts, images per class and set."""
-    table = data.table
-    printed = published("manet", 1)
+def counts(data: TrainingData) -> pd.DataFrame:
+    """Return images of each class and of all, by set and in total, and their patients."""
     lines = {}
-    for name in (*CLASSES, ANY):
-        mine = table if name == ANY else table[table["label"] == name]
-        line = {}
-        for split, title in {**SETS, "total": "total"}.items():
-            rows = printed[printed["split"] == split]
-            rows = rows if name == ANY else rows[rows["class"] == PRINTED[name]]
-            here = mine if split == "total" else mine[mine["split"] == split]
-            line[f"{title}, paper"] = int(rows["number"].sum())
-            line[f"{title}, here"] = len(here)
-        line["patients, here"] = mine["patient"].nunique()
-        lines["all" if name == ANY else name] = line
+    for name in (*CLASSES, ALL):
+        mine = data.table if name == ALL else data.table[data.table["label"] == name]
+        sets = {split: int((mine["split"] == split).sum()) for split in SETS}
+        patients = int(mine["patient"].nunique())
+        lines[name] = {**sets, TOTAL: len(mine), "patients": patients}
+    return pd.DataFrame.from_dict(lines, orient="index")
+
+
+def counts_table(data: TrainingData, phantom: bool, recorded: Path) -> PlainTable:
+    """Return Table 1: paper, recorded, this run, verdict, images per class and set.
+
+    A count is not a sample: the verdict is whether the recorded number is the printed one.
+
+    Args:
+        data: the page's images.
+        phantom: whether they were drawn.
+        recorded: ``book/results``.
+    """
+    here, known, lines = counts(data), read(recorded), {}
+    printed = published("manet", 1)
+    for name in (*CLASSES, ALL):
+        theirs = printed if name == ALL else printed[printed["class"] == PRINTED[name]]
+        for split, title in {**SETS, TOTAL: TOTAL}.items():
+            paper = int(theirs.loc[theirs["split"] == split, "number"].sum())
+            ours = None if known is None else int(known.loc[name, split])
+            now = int(here.loc[name, split])
+            lines[name, title] = {
+                "paper": paper,
+                "recorded": ours,
+                "this run": f"phantoms: {now}" if phantom else now,
+                "verdict": _verdict(paper, ours),
+            }
+    frame = pd.DataFrame.from_dict(lines, orient="index")
+    frame.index = pd.MultiIndex.from_tuples(frame.index)
     caption = (
-        "Images. Sets hold whole patients here; a class without images belongs to a collection "
-        "that is not there."
+        "Images. Recorded: the sets at hand, whole patients in each. A class without any image "
+        "belongs to a collection that is not there, and is not testable here."
     )
-    return PlainTable(pd.DataFrame.from_dict(lines, orient="index"), caption)
+    return PlainTable(frame, caption)
+
+
+def _verdict(paper: int, recorded: int | None) -> str:
+    if not recorded:
+        return NOT_TESTABLE
+    return REPRODUCED if recorded == paper else BELOW if recorded < paper else ABOVE
+
+
+def read(recorded: Path) -> pd.DataFrame | None:
+    """Return the recorded ``counts``; None where none are."""
+    path = recorded / FILE
+    if not path.is_file():
+        return None
+    return pd.DataFrame.from_dict(json.loads(path.read_text("utf-8")), orient="index")
+
+
+def write(root: Path, recorded: Path) -> Path:
+    """Record the counts behind the recorded classifiers.
+
+    Args:
+        root: holds real images.
+        recorded: ``book/results``.
+    """
+    spec = classifier("laptop", False, "resnet50")
+    found = counts(training_data(replace(spec.data, lungs=None, view="image"), root))
+    path = recorded / FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found.T.to_dict(), indent=1) + "\n", "utf-8")
+    return path
 
 
 def sources_table(data: TrainingData) -> PlainTable:
@@ -128,13 +182,17 @@ def draw_processed(axes: np.ndarray, found: dict[str, tuple[np.ndarray, ...]]) -
                 fontsize=9)  # fmt: skip
 
 
-def sentences(data: TrainingData) -> dict[str, float | int | str]:
-    """Return the numbers of the page's sentences."""
-    counts = published("manet", 1)
-    total = counts[counts["split"] == "total"]["number"].sum()
+def sentences(data: TrainingData, found: PlainTable) -> dict[str, float | int | str]:
+    """Return the numbers of the page's sentences; verdicts are those of Table 1."""
     absent = [name for name in CLASSES if name not in data.classes]
+    verdicts = found.frame["verdict"].value_counts()
     return {
-        "paper_images": int(total),
+        "cells": len(found.frame),
+        "reproduced": int(verdicts.get(REPRODUCED, 0)),
+        "below": int(verdicts.get(BELOW, 0)),
+        "above": int(verdicts.get(ABOVE, 0)),
+        "untested": int(verdicts.get(NOT_TESTABLE, 0)),
+        "paper_images": int(found.frame.loc[(ALL, TOTAL), "paper"]),
         "images": len(data.table),
         "classes": len(data.classes),
         "absent": ", ".join(absent) if absent else "none",

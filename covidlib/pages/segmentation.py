@@ -14,7 +14,7 @@ from covidlib.book import Page
 from covidlib.data.batches import DeviceImages
 from covidlib.evaluation.overlap import overlap_intervals
 from covidlib.models.res_unet import ResUNet, ResUNetSettings
-from covidlib.pages.results import Results
+from covidlib.pages.results import NOT_YET, Results
 from covidlib.plans import plan
 from covidlib.postprocessing import clean
 from covidlib.published import PaperValue, claims
@@ -39,7 +39,8 @@ METRICS = {
 LUNGS = {"right": "right lung", "left": "left lung"}
 NOTE = (
     "Shares in [0, 1], means over test images unless pooled, with 95% intervals over patients; "
-    "n: folds. The paper does not say which IoU it prints; the verdict takes the first."
+    "n: folds. The paper does not say which IoU it prints; the verdict takes the first. A class "
+    "without recorded images is not testable here."
 )
 
 
@@ -206,12 +207,12 @@ def test_images(page: Page, results: Results) -> list[Shown]:
 def draw_masks(axes: np.ndarray, shown: Sequence[Shown]) -> None:
     """Draw image, prediction, drawn mask and segmentation, a row per image (manet figure 8)."""
     titles = ("image", "predicted", "drawn", "segmentation")
-    for line, one in zip(axes, shown, strict=True):
+    for number, (line, one) in enumerate(zip(axes, shown, strict=True)):
         pictures = (one.image, one.predicted, one.truth, one.segmented)
         for ax, picture, title in zip(line, pictures, titles, strict=True):
             ax.imshow(picture, cmap="gray", vmin=0, vmax=255 if picture.dtype == np.uint8 else 1)
             ax.set_axis_off()
-            if line is axes[0]:
+            if number == 0:
                 ax.set_title(title, fontsize=10)
         line[0].text(-0.04, 0.5, f"IoU {one.iou:.2f}", rotation=90, ha="right", va="center",
                      transform=line[0].transAxes, fontsize=9)  # fmt: skip
@@ -249,18 +250,35 @@ def draw_scores(ax: Axes, records: Sequence[Record]) -> Axes:
     return ax
 
 
+def last_epochs(records: Sequence[Record], epochs: int = 10) -> dict[str, str]:
+    """Return how the validation IoU of the last epoch compares with those before it.
+
+    Means over folds: the last and the best epoch's; and the largest fall from one epoch to the
+    next in the last ``epochs`` of any fold.
+    """
+    curves = [record.curve["val_iou"].dropna() for record in records]
+    if not curves:
+        return dict.fromkeys(("last", "best", "fall"), NOT_YET)
+    falls = [-curve.diff().tail(epochs).min() for curve in curves]
+    numbers = {
+        "last": np.mean([curve.iloc[-1] for curve in curves]),
+        "best": np.mean([curve.max() for curve in curves]),
+        "fall": max(falls),
+    }
+    return {name: f"{value:.3f}" for name, value in numbers.items()}
+
+
 def sentences(results: Results, found: ComparisonTable) -> dict[str, float | int | str]:
     """Return the numbers of the page's sentences."""
     told = results.sentences(found)
     known = [r for runs in results.shown.values() for r in runs]
     done = [r for runs in results.done.values() for r in runs]
+    told |= {f"epoch_{name}": value for name, value in last_epochs(known).items()}
     for name, records in (("recorded", known), ("here", done)):
         told |= {f"{name}_folds": len(records)}
         scores = overlap_intervals([r.predictions for r in records]) if records else {}
         for metric in ("iou", "iou_clean", "dice", "dice_clean"):
-            told[f"{name}_{metric}"] = (
-                f"{scores[metric].value:.3f}" if scores else "not recorded yet"
-            )
+            told[f"{name}_{metric}"] = f"{scores[metric].value:.3f}" if scores else NOT_YET
         tests = pd.concat([r.test for r in records]) if records else pd.DataFrame()
         told[f"{name}_images"] = len(tests)
         if len(tests):

@@ -15,6 +15,7 @@
 # The paper prints a mean test IoU of {glue:text}`paper_iou`.
 # Recorded on real images, over {glue:text}`recorded_folds` folds and {glue:text}`recorded_images` test images: IoU {glue:text}`recorded_iou`, Dice {glue:text}`recorded_dice`, and {glue:text}`recorded_iou_clean` after post-processing.
 # This run, {glue:text}`here_images` test images: IoU {glue:text}`here_iou`.
+# Verdicts over {glue:text}`cells` printed numbers: {glue:text}`reproduced` reproduced, {glue:text}`below` below, {glue:text}`above` above, {glue:text}`untested` not testable here.
 # ```
 
 # %% tags=["parameters"]
@@ -74,8 +75,14 @@ shown = parts.test_images(page, found)
 with figures.style():
     fig, axes = plt.subplots(1, 2, figsize=(9, 3.8))
     results.draw_curves(axes, found, "val_iou")
+    axes[0].set_ylabel("IoU, validation images")
+    axes[1].set_ylabel("")
 
 # %% [markdown]
+# Scored is the network of the last epoch: the paper names no validation images of this stage, so none may choose an epoch for it.
+# On few images that is a draw of lots, for the curves still jump at a constant rate: in the last ten epochs the recorded IoU falls by up to {glue:text}`epoch_fall` from one to the next.
+# On the validation images the last epoch has {glue:text}`epoch_last` on average over the folds, the best one, which nobody could have known, {glue:text}`epoch_best`.
+#
 # ## Intersection over union
 #
 # The IoU of two masks is what they share over what either covers.

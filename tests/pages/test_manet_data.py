@@ -1,10 +1,13 @@
+import json
 from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
-from covidlib.pages import manet_data, manet_heatmaps
+from covidlib.models.cxr_classifiers import CxrClassifierSettings
+from covidlib.pages import cost, manet_data, manet_heatmaps, segmentation
 
 
 @pytest.fixture
@@ -18,16 +21,61 @@ def data():
     return SimpleNamespace(table=table, classes=("normal", "COVID-19", "viral pneumonia"))
 
 
-def test_table_1_stands_beside_the_counts_here(data):
-    frame = manet_data.counts_table(data).frame
-    assert frame.loc["normal", "training, paper"] == 1484
-    assert frame.loc["all", "total, paper"] == 6792
-    assert frame.loc["normal", ["training, here", "test, here", "total, here"]].tolist() == [
-        3,
-        1,
-        4,
-    ]
-    assert frame.loc["TB", "total, here"] == 0 and frame.loc["all", "patients, here"] == 5
+def test_table_1_stands_beside_the_counts_here(data, tmp_path):
+    known = tmp_path / manet_data.FILE
+    known.parent.mkdir(parents=True)
+    body = manet_data.counts(data)
+    assert body.loc["all", "patients"] == 5 and body.loc["TB", "total"] == 0
+    body.loc["normal", "test"] = 171  # as printed
+    body.loc["normal", "val"] = 999
+    known.write_text(json.dumps(body.T.to_dict()))
+    table = manet_data.counts_table(data, True, tmp_path)
+    frame = table.frame
+    assert len(frame) == 24 and frame.loc[("all", "total"), "paper"] == 6792
+    assert frame.loc[("normal", "training")].tolist() == [1484, 3, "phantoms: 3", "below"]
+    assert frame.loc[("normal", "test"), "verdict"] == "reproduced"
+    assert frame.loc[("normal", "validation"), "verdict"] == "above"
+    assert set(frame.loc["TB", "verdict"]) == {"not testable here"}
+    told = manet_data.sentences(data, table)
+    assert (
+        told["cells"]
+        == 24
+        == sum(told[name] for name in ("reproduced", "below", "above", "untested"))
+    )
+    assert told["reproduced"] == 1 and told["paper_images"] == 6792
+
+
+def test_without_a_record_no_count_has_a_verdict(data, tmp_path):
+    frame = manet_data.counts_table(data, False, tmp_path).frame
+    assert set(frame["verdict"]) == {"not testable here"} and frame["recorded"].isna().all()
+    assert frame.loc[("normal", "training"), "this run"] == 3
+
+
+def test_the_last_epoch_is_compared_with_the_best():
+    curves = [[0.5, 0.9, 0.8], [0.6, 0.7, 0.7]]
+    records = [SimpleNamespace(curve=pd.DataFrame({"val_iou": values})) for values in curves]
+    told = segmentation.last_epochs(records)
+    assert told == {"last": "0.750", "best": "0.800", "fall": "0.100"}
+    assert set(segmentation.last_epochs([]).values()) == {"not recorded yet"}
+
+
+def test_columns_of_masks_are_named_once():
+    mask = np.ones((4, 4), bool)
+    image = np.zeros((4, 4), np.uint8)
+    one = segmentation.Shown("a", image, mask, mask, mask, 0.9, 0.9)
+    figure, axes = plt.subplots(2, 4)
+    segmentation.draw_masks(axes, [one, one])
+    titles = [[ax.get_title() for ax in line] for line in axes]
+    assert titles == [["image", "predicted", "drawn", "segmentation"], [""] * 4]
+    plt.close(figure)
+
+
+def test_table_3_is_counted_in_full():
+    table = cost.table_3({("vgg16", "none"): cost.cost_of(CxrClassifierSettings("vgg16"))})
+    told = cost.verdicts(table)
+    assert told == {
+        "cells": 3, "counts": 2, "reproduced": 2, "below": 0, "above": 0, "untested": 1,
+    }  # fmt: skip
 
 
 def test_a_collection_names_its_commonest_class(data):
