@@ -12,6 +12,7 @@ from covidlib import figures
 from covidlib.book import Page
 from covidlib.data_page import PlainTable
 from covidlib.models.backbones import SIZE, plan
+from covidlib.models.bilinear import BilinearSettings
 from covidlib.models.ma_net import MANetSettings
 from covidlib.models.plain_classifiers import PlainSettings
 from covidlib.pages.results import NOT_YET, Results
@@ -23,12 +24,12 @@ from covidlib.training.method import prepare
 from covidlib.training.stability import largest_rate, sharpness
 
 COMPARED = ("magsd", "magsd_0aug", "resnet50")
+BACKBONE, RELEASED, BILINEAR = "ResNet50", f"{PROPOSED}, features as in the released code", "BCNN"
 NETWORKS: dict[str, NetworkSettings] = {
-    "ResNet50": PlainSettings("resnet50"),
+    BACKBONE: PlainSettings("resnet50"),
     PROPOSED: MANetSettings(),
-    f"{PROPOSED}, features as in the released code": replace(
-        MANetSettings(), **MANetSettings.AUTHORS["features"]
-    ),
+    RELEASED: replace(MANetSettings(), **MANetSettings.AUTHORS["features"]),
+    BILINEAR: BilinearSettings(),
 }
 
 
@@ -129,12 +130,13 @@ def sentences(runs: Results, found: pd.DataFrame) -> Mapping[str, float | int | 
     known = _compared(runs).shown
     told: dict[str, float | int | str] = {
         "guess": math.log(2),
-        "features_ratio": int(found.loc[PROPOSED, "features"] / found.loc["ResNet50", "features"]),
+        "features_ratio": int(found.loc[PROPOSED, "features"] / found.loc[BACKBONE, "features"]),
         "times_magsd": float(found.loc[PROPOSED, "times"]),
-        "times_resnet50": float(found.loc["ResNet50", "times"]),
-        "times_released": float(found["times"].iloc[-1]),
+        "times_resnet50": float(found.loc[BACKBONE, "times"]),
+        "times_released": float(found.loc[RELEASED, "times"]),
+        "times_bcnn": float(found.loc[BILINEAR, "times"]),
     }
-    for name, row in (("magsd", PROPOSED), ("plain", PLAIN), ("resnet50", "ResNet50")):
+    for name, row in (("magsd", PROPOSED), ("plain", PLAIN), ("resnet50", BACKBONE)):
         told[f"first_{name}"] = _first(known.get(f"A: {row}", ()))
     return told | _grid(known.get(f"A: {PROPOSED}", ()))
 

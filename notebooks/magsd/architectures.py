@@ -116,7 +116,7 @@ for name, value in parts.sentences(runs, tables).items():
 # :pyobject: sharpness
 # ```
 
-# %% mystnb={"figure": {"name": "tab-magsd-rates", "caption": "What one rate means to three classifiers, from random weights."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "tab-magsd-rates", "caption": "What one rate means to four classifiers, from random weights."}} tags=["hide-input"]
 rates = start.rates(page)
 start.table(rates)
 
@@ -135,6 +135,7 @@ for name, value in start.sentences(runs, rates).items():
 # The recorded runs show what follows: their mean loss in the first epoch is {glue:text}`first_magsd` for MAG-SD and {glue:text}`first_plain` without augmentation, {glue:text}`first_resnet50` for ResNet50, where guessing costs {glue:text}`guess:.2f`.
 # MAG-SD spends its first epochs coming back from there.
 # The paper's backbone is "pretrained" and its code scales the features; neither is in these rows.
+# At the other end stand the bilinear networks, whose features have length 1: there the rate is {glue:text}`times_bcnn:.0e` of the limit, and a classifier hardly moves.
 # A second handicap is the size: of images of {glue:text}`recorded_size` the recorded attention maps have {glue:text}`recorded_grid` positions, where the paper's have 7×7.
 # So a recorded tie between MAG-SD and ResNet50 says little about attention; what the scaling of the features alone is worth stands, once recorded, in the row *features* on [](soft_distance.ipynb).
 #

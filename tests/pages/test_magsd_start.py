@@ -25,7 +25,8 @@ def runs(tmp_path):
 
 
 RATES = pd.DataFrame(
-    {"features": [2048, 65536, 65536], "times": [0.3, 6.7, 1.1]}, index=list(magsd_start.NETWORKS)
+    {"features": [2048, 65536, 65536, 262144], "times": [0.3, 6.7, 1.1, 1e-4]},
+    index=list(magsd_start.NETWORKS),
 )
 
 
@@ -60,11 +61,15 @@ def test_the_paper_s_rate_is_beyond_the_limit_with_plain_features_alone(monkeypa
     small = {
         name: replace(settings, backbone="resnet18")
         for name, settings in magsd_start.NETWORKS.items()
+        if name != magsd_start.BILINEAR
     }
+    small[magsd_start.BILINEAR] = magsd_start.NETWORKS[magsd_start.BILINEAR]
     monkeypatch.setattr(magsd_start, "NETWORKS", small)
     torch.manual_seed(0)
     found = magsd_start.measured(torch.randn(6, 3, 48, 48), classes=2, momentum=0.9)
-    assert found["features"].tolist() == [512, 32 * 512, 32 * 512]
+    assert found["features"].tolist() == [512, 32 * 512, 32 * 512, 512 * 512]
     assert found.loc["MAG-SD", "times"] > 1 > found.loc["ResNet50", "times"]
-    assert found["squared length"].iloc[-1] == pytest.approx(1e4, rel=1e-4)
-    assert (found["times"] * found["largest stable rate"]).tolist() == pytest.approx([1e-3] * 3)
+    assert found["squared length"].tolist()[2:] == pytest.approx([1e4, 1], rel=1e-4)
+    # Features of length 1 and a bias: λ is at most 2 / K.
+    assert found.loc["BCNN", "largest stable rate"] >= 3.8 - 1e-6
+    assert (found["times"] * found["largest stable rate"]).tolist() == pytest.approx([1e-3] * 4)
