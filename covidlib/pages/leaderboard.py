@@ -89,7 +89,7 @@ def shown(frame: pd.DataFrame, where: str, by: str = "AUC elsewhere") -> PlainTa
         text = pd.DataFrame(missing, index=["all networks"], columns=columns)
         return PlainTable(text, f"{where.capitalize()}.")
     frame = ranked(frame, by)
-    names = [f"{FOREST}: {v}" if n == FOREST else name_of(n, v) for n, v in frame.index]
+    names = [_title(*key) for key in frame.index]
     cells = {name: [_text(cell, name) for cell in frame[name]] for name in columns}
     text = pd.DataFrame(cells, index=names, dtype=object)
     text.loc[text.index == TITLES["ma"], "AUC, CT"] = NOT_ON_CT
@@ -100,6 +100,10 @@ def shown(frame: pd.DataFrame, where: str, by: str = "AUC elsewhere") -> PlainTa
         "no mean. Fall: own minus elsewhere. ECE: at the temperature of the validation images. "
         "Multiply-adds: for one image at the size of this page.",
     )
+
+
+def _title(network: str, view: str) -> str:
+    return f"{FOREST}: {view}" if network == FOREST else name_of(network, view)
 
 
 def _text(cell: object, column: str) -> str | None:
@@ -143,13 +147,12 @@ def sentences(frames: Mapping[str, pd.DataFrame]) -> dict[str, str]:
             cell = frame.loc[key, name] if key in frame.index else None
             short = name.split()[-1]
             told[f"{side}_{short}"] = NOT_YET if cell is None else format_interval(cell)
-        networks = frame[frame.index.get_level_values("network") != FOREST]
-        best = ranked(networks, "AUC elsewhere")
+        best = ranked(frame, "AUC elsewhere")
         cells = [cell for cell in best["AUC elsewhere"] if cell is not None]
         told[f"{side}_first"] = NOT_YET
         if cells:
             meet = sum(cell.high >= cells[0].low for cell in cells[1:])
             others = f"whose interval meets those of {meet} of the {len(cells) - 1} others"
-            alone = "the only network with all three training sets"
-            told[f"{side}_first"] = f"{name_of(*best.index[0])}, {others if cells[1:] else alone}"
+            alone = "the only one with all three training sets"
+            told[f"{side}_first"] = f"{_title(*best.index[0])}, {others if cells[1:] else alone}"
     return told
