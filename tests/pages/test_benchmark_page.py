@@ -95,7 +95,7 @@ def test_recorded_forests_stand_beside_recorded_networks(both):
     assert told["recorded_first"].startswith("MAG-SD, whose interval")
     chance = sides({("r50", "own"): whole(0.5)}, {}, kept, known.ct_floors)
     told = board.sentences(board.leaderboards(chance, {}))
-    assert told["recorded_first"].startswith("forest: size and shape, whose interval meets those of")
+    assert told["recorded_first"].startswith("forest: size and shape, whose")
 
 
 def test_without_records_the_page_says_so_and_shows_this_run(both):
