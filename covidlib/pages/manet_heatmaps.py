@@ -13,7 +13,7 @@ from covidlib.data_page import PlainTable
 from covidlib.evaluation.resampling import draw
 from covidlib.explain import stretch
 from covidlib.lung_heat import Explained, Heat
-from covidlib.pages.results import nothing
+from covidlib.pages.results import NOT_YET, nothing
 from covidlib.plans.manet import label
 from covidlib.runs.executor import execute
 from covidlib.runs.store import Store
@@ -175,7 +175,8 @@ def sentences(recorded: Sequence[Heat], here: Sequence[Heat]) -> dict[str, str]:
             table = _joined(heats, slug)
             known = None if table is None else table["inside"].dropna()
             empty = known is None or known.empty
-            told[name] = "not recorded yet" if empty else f"{known.mean():.2f}"
+            told[name] = NOT_YET if empty else f"{known.mean():.2f}"
+            told[f"{name}_maps"] = "none" if empty else f"{len(known)} of {len(table)} maps"
         first = _joined(heats, "resnet50")
         told[f"{kind}_area"] = "–" if first is None else f"{first['area'].mean():.2f}"
         told[f"{kind}_count"] = "0" if first is None else f"{len(first)}"

@@ -19,7 +19,7 @@ from covidlib.runs.store import Store
 from covidlib.training.lungs import show
 
 NAME = "manet/shortcuts"
-NO_INDEX = "not to be had"
+NO_INDEX = "none, as the lungs tell nothing beyond chance"
 VIEWS = {
     "image": "the whole image",
     "lungs": "the lungs alone",
@@ -185,6 +185,8 @@ def sentences(found: Results) -> dict[str, str]:
             told[f"{kind}_{view}"] = NOT_YET if measured is None else f"{measured[0][0]:.2f}"
         for attention in ATTENTIONS:
             name = label("resnet50", attention)
-            value = index(runs.get(f"{name}: shape", []), runs.get(f"{name}: lungs", []))
-            told[f"{kind}_index_{attention}"] = NO_INDEX if value is None else f"{value[0]:.2f}"
+            sides = [runs.get(f"{name}: {view}", []) for view in ("shape", "lungs")]
+            value = index(*sides)
+            why = NO_INDEX if all(sides) else NOT_YET
+            told[f"{kind}_index_{attention}"] = why if value is None else f"{value[0]:.2f}"
     return told

@@ -113,6 +113,11 @@ page.glue("cbam_operations", 100 * (cbam.operations / plain.operations - 1))
 # The paper gives hours for whole trainings on four GPUs, with reading and validation in them.
 # What can be compared is how much longer one training step takes.
 # The networks take turns, so that all see the same load of the machine, and every round gives one ratio.
+# What mask attention adds to a step is one more pass over the features forward and one backward; the product needs no memory of its own, and the maps of a batch, of one channel each, are pooled side by side:
+#
+# ```{literalinclude} ../../covidlib/models/mask_attention.py
+# :pyobject: Product
+# ```
 
 # %% mystnb={"figure": {"name": "tab-manet-time", "caption": "Longer training steps by attention: the paper's increase in running time, and the median over rounds with its quartiles, recorded and in this run (few rounds on very small images)."}}
 recorded = overheads.read(page.recorded / "manet" / "cost")

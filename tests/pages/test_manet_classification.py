@@ -188,7 +188,7 @@ def test_shortcuts_show_the_views_that_are_recorded(tmp_path):
     assert frame["recorded"].eq(NOT_YET).sum() == len(chosen.rows) - 3
     told = shortcuts.sentences(found)
     assert told["recorded_index_none"] == "1.00"
-    assert told["recorded_index_mask"] == shortcuts.NO_INDEX
+    assert told["recorded_index_mask"] == NOT_YET
     assert told["recorded_lungs"] == "0.85" and told["recorded_frame"] == NOT_YET
     figure, axes = plt.subplots(1, 2)
     shortcuts.draw_index(axes, found)
