@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
-# The theme's own remark in a profile that has never chosen between light and dark.
-HARMLESS = ("Got invalid theme mode",)
 LOCAL = ("file:", "data:", "blob:", "about:")
 # axe reads style sheets by XMLHttpRequest unless told not to; a page from disk may not.
 AXE = {"preload": False}
@@ -108,7 +106,7 @@ def look(
 
 def _listen(page: "Page", problems: list[str]) -> None:
     def console(message) -> None:
-        if message.type == "error" and not message.text.startswith(HARMLESS):
+        if message.type == "error":
             problems.append(f"the console says: {message.text[:200]}")
 
     def request(asked) -> None:
