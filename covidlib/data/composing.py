@@ -32,12 +32,14 @@ class Found:
         order: its place in the composition.
         name: the card that is here, None if none is.
         rows: its images of the composition's classes, ``label`` being the class.
+        phantom: whether this library drew them.
     """
 
     part: Part
     order: int
     name: str | None
     rows: pd.DataFrame
+    phantom: bool = False
 
 
 def compose(
@@ -87,7 +89,8 @@ def compose(
         for sample in sorted(copies.index)
     ]
     result.attrs["parts"] = parts
-    return Dataset(composition.name, result, tuple(classes), phantom=phantom is not None)
+    drawn = any(part.phantom for part in found)
+    return Dataset(composition.name, result, tuple(classes), phantom=drawn)
 
 
 def groups_of(composition: Composition, table: pd.DataFrame) -> pd.Series:
@@ -111,10 +114,12 @@ def _find(part: Part, order: int, root, phantom) -> Found:
                 located(card(name), root)
             except DatasetMissing:
                 continue
-        table = open_dataset(name, root, phantom=phantom).table
+        opened = open_dataset(name, root, phantom=phantom)
+        table = opened.table
         if part.named_like is not None:
             table = _described(table, name, part.named_like, root, phantom)
-        return Found(part, order, name, _rows(table, part, name).assign(order=order))
+        rows = _rows(table, part, name).assign(order=order)
+        return Found(part, order, name, rows, opened.phantom)
     return Found(part, order, None, pd.DataFrame(columns=["label"], dtype="string"))
 
 

@@ -35,13 +35,14 @@ def open_lung_masks(
     """
     from covidlib.data.opening import open_dataset
 
-    parts, missing = [], []
+    parts, missing, drawn = [], [], False
     for name in SOURCES:
         try:
-            table = open_dataset(name, root, phantom=phantom).table
+            opened = open_dataset(name, root, phantom=phantom)
         except DatasetMissing as error:
             missing.append(str(error))
             continue
+        table, drawn = opened.table, drawn or opened.phantom
         if name == SOURCES[-1]:
             table = _with_findings(table, _collection(root, phantom))
         table = table[table["lung_mask"].notna()]
@@ -50,7 +51,7 @@ def open_lung_masks(
         raise DatasetMissing("no X-rays with lung masks are there. " + " ".join(missing))
     whole = pd.concat(parts, ignore_index=True).assign(split=pd.NA).astype("string")
     present = tuple(name for name in CLASSES if (whole["label"] == name).any())
-    return Dataset(NAME, whole, present, phantom is not None)
+    return Dataset(NAME, whole, present, drawn)
 
 
 def _collection(root: str | Path | None, phantom: "PhantomSettings | None") -> pd.DataFrame | None:

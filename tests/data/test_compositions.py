@@ -186,6 +186,17 @@ def test_missing_parts_are_reported_and_an_empty_class_is_an_error(here, tmp_pat
         compose(MAGSD_A, tmp_path / "nowhere")
 
 
+def test_one_drawn_part_makes_a_composition_drawn(here, tmp_path):
+    root, *_ = here
+    assert compose(MAGSD_A, root).phantom
+    for name in (COHEN, NIH):
+        shutil.copytree(root / name, tmp_path / name)
+        (tmp_path / name / "phantom.json").unlink()
+    assert not compose(MAGSD_A, tmp_path).phantom
+    (tmp_path / NIH / "phantom.json").write_text("{}")
+    assert compose(MAGSD_A, tmp_path).phantom
+
+
 def test_an_optional_class_may_be_absent(here):
     root, *_ = here
     covid = {"COVID-19": "COVID-19"}

@@ -2,7 +2,7 @@ import pytest
 
 from covidlib.data import open_dataset
 from covidlib.data.lung_masks import CLASSES, NAME
-from covidlib.data.phantoms import PhantomSettings
+from covidlib.data.phantoms import PhantomSettings, write
 from covidlib.errors import DatasetMissing
 
 
@@ -37,6 +37,14 @@ def test_findings_and_patients_come_from_the_collection_with_the_same_names(draw
         else:
             assert row["label"] == "other" and "-day" not in row["patient"]
     assert known > 0
+
+
+def test_drawn_sets_under_a_data_root_are_drawn(tmp_path):
+    folder = tmp_path / "covid-cxr-segmentations"
+    write("covid-cxr-segmentations", folder, PhantomSettings(images=24, size=32))
+    assert open_dataset(NAME, tmp_path).phantom
+    (folder / "phantom.json").unlink()
+    assert not open_dataset(NAME, tmp_path).phantom
 
 
 def test_without_any_source_the_error_names_the_commands(tmp_path):
