@@ -18,7 +18,7 @@ from covidlib.plans import Plan, plan
 from covidlib.plans import Row as PlanRow
 from covidlib.published import PaperValue, paper_value
 from covidlib.runs.executor import distinct, execute
-from covidlib.runs.record import RECORD, Record
+from covidlib.runs.record import Record, recorded_folder
 from covidlib.runs.recorded import PROFILES, recorded
 from covidlib.runs.store import Store
 from covidlib.tables import ComparisonTable, Row, comparison_table, verdict_counts
@@ -90,8 +90,7 @@ class Results:
             specs = plan(self.chosen.name, profile, phantoms=False).specs
             for group in distinct(spec for spec in specs if spec.key in wanted):
                 for spec in group:
-                    folder = self.folder / self.chosen.paper / spec.key
-                    if (folder / RECORD).exists():
+                    if folder := recorded_folder(self.folder, self.chosen.paper, spec.key):
                         found[spec.key] = Record(folder)
         seconds = sum(record.provenance["seconds"] for record in found.values())
         return {"trainings": len(found), "minutes": seconds / 60}

@@ -19,6 +19,19 @@ RECORD, PREDICTIONS, CURVE, WEIGHTS = (
 )
 
 
+def recorded_folder(results: Path, paper: str, key: str) -> Path | None:
+    """Return the folder of a recorded run: the paper's own, else another's that needed it first.
+
+    Args:
+        results: the folder ``book/results``.
+        paper: "msatl", "magsd", "manet" or "across".
+        key: of the run.
+    """
+    own = results / paper / key / RECORD
+    found = [own] if own.exists() else sorted(results.glob(f"*/{key}/{RECORD}"))
+    return found[0].parent if found else None
+
+
 @dataclass(frozen=True)
 class Record:
     """One folder: ``record.json``, ``predictions.parquet``, ``curve.csv``, maybe weights."""

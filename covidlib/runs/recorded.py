@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from covidlib.plans import Plan, plan
-from covidlib.runs.record import RECORD, Record
+from covidlib.runs.record import Record, recorded_folder
 
 PROFILES = ("paper", "laptop")  # the first that has a row's runs speaks for it
 
@@ -40,7 +40,7 @@ def rows(chosen: Plan, results: Path) -> dict[str, list[Record]]:
         row.label: [
             Record(folder).check(spec)
             for spec in row.specs
-            if ((folder := results / chosen.paper / spec.key) / RECORD).exists()
+            if (folder := recorded_folder(results, chosen.paper, spec.key))
         ]
         for row in chosen.rows
     }

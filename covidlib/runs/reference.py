@@ -7,7 +7,7 @@ from pathlib import Path
 from covidlib.errors import CovidlibError, RunError
 from covidlib.plans import PLANS, plan
 from covidlib.runs.executor import execute
-from covidlib.runs.record import RECORD, Record
+from covidlib.runs.record import Record, recorded_folder
 from covidlib.runs.running import Progress
 from covidlib.runs.spec import RunSpec
 from covidlib.runs.store import Store, publish
@@ -97,13 +97,16 @@ def run_all(
     failures: list[Failure] = []
     failed: dict[str, str] = {}
 
+    def kept(key: str) -> bool:
+        return results is not None and bool(recorded_folder(results.parent, results.name, key))
+
     def keep(record: Record) -> None:
-        if results is not None and not (results / record.key / RECORD).exists():
+        if results is not None and not kept(record.key):
             publish(record, results)
 
     for spec in specs:
         outcome: Record | Failure | None = None
-        if results is None or not (results / spec.key / RECORD).exists():
+        if not kept(spec.key):
             try:
                 _refuse(spec, failed)
                 options = {"profile": profile, "resources": resources, "progress": progress}

@@ -12,7 +12,7 @@ from covidlib.errors import RunError
 from covidlib.files import sync
 from covidlib.paths import store_root
 from covidlib.runs.history import HISTORY, remember
-from covidlib.runs.record import RECORD, WEIGHTS, Record
+from covidlib.runs.record import RECORD, WEIGHTS, Record, recorded_folder
 from covidlib.runs.spec import RunSpec
 
 
@@ -100,6 +100,8 @@ def place(target: Path, write: Callable[[Path], None]) -> None:
 def publish(record: Record, results: Path, commit_clean: bool = True) -> Path:
     """Copy a run without its weights into the repository's recorded results and their history.
 
+    A run that another paper's results hold, such as the finder of lungs, is left there.
+
     Args:
         record: a finished run.
         results: the folder of one paper, ``book/results/<paper>``.
@@ -114,7 +116,10 @@ def publish(record: Record, results: Path, commit_clean: bool = True) -> Path:
     if commit_clean and provenance["dirty"]:
         raise RunError(f"{record.key} came from a library that differs from its commit")
     target = results / record.key
-    if (target / RECORD).exists():
+    known = recorded_folder(results.parent, results.name, record.key)
+    if known is not None and known != target:
+        return known
+    if known is not None:
         if json.loads((target / RECORD).read_text()) != record.body:
             raise RunError(f"{target} holds another run of the same spec; it is never replaced")
         return target

@@ -4,7 +4,7 @@ import pytest
 
 from covidlib.errors import RunError
 from covidlib.models.attention_resnet import AttentionResNetSettings
-from covidlib.runs.record import Record
+from covidlib.runs.record import Record, recorded_folder
 from covidlib.runs.spec import RunSpec, described
 from covidlib.runs.store import Store, place, publish
 from covidlib.settings import DataSettings, SupervisedSettings
@@ -108,6 +108,18 @@ def test_recorded_results_refuse_a_second_run_of_one_spec(store, tmp_path):
     other = Store(tmp_path / "other").add(SPEC, lambda folder: write(folder, auc=0.9))
     with pytest.raises(RunError, match="never replaced"):
         publish(other, tmp_path / "results")
+
+
+def test_a_run_is_recorded_once_whichever_paper_needed_it_first(store, tmp_path):
+    results = tmp_path / "results"
+    first = publish(store.add(SPEC, write), results / "manet")
+    assert publish(store.get(SPEC), results / "across") == first
+    again = Store(tmp_path / "other").add(SPEC, lambda folder: write(folder, auc=0.9))
+    assert publish(again, results / "across") == first
+    assert not (results / "across").exists()
+    assert recorded_folder(results, "across", SPEC.key) == first
+    assert recorded_folder(results, "across", "another") is None
+    assert len((results / "history.jsonl").read_text().splitlines()) == 1
 
 
 def test_place_refuses_an_existing_folder(tmp_path):
