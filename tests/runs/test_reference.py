@@ -80,7 +80,7 @@ def test_a_failure_stops_its_descendants_and_nothing_else(root, tmp_path):
 def test_what_is_recorded_is_neither_made_nor_recorded_again(root, tmp_path, monkeypatch):
     facts = {"commit": "a" * 40, "dirty": False, "versions": {}}
     monkeypatch.setattr(provenance, "software", lambda: facts)
-    results, parent = tmp_path / "results", tiny(epochs=1, stage="before")
+    results, parent = tmp_path / "results" / "msatl", tiny(epochs=1, stage="before")
     specs = [tiny(1, init=parent, epochs=1), tiny(2, init=parent, epochs=1)]
     options = {"results": results, "resources": CPU}
     assert run_all(specs[:1], Store(tmp_path / "one"), root, "laptop", **options) == []

@@ -104,10 +104,10 @@ def test_recorded_results_refuse(store, tmp_path, facts, reason):
 
 
 def test_recorded_results_refuse_a_second_run_of_one_spec(store, tmp_path):
-    publish(store.add(SPEC, write), tmp_path / "results")
+    publish(store.add(SPEC, write), tmp_path / "results" / "msatl")
     other = Store(tmp_path / "other").add(SPEC, lambda folder: write(folder, auc=0.9))
     with pytest.raises(RunError, match="never replaced"):
-        publish(other, tmp_path / "results")
+        publish(other, tmp_path / "results" / "msatl")
 
 
 def test_a_run_is_recorded_once_whichever_paper_needed_it_first(store, tmp_path):
