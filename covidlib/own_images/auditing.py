@@ -23,7 +23,7 @@ SIGHT = {
     "size and shape": "how wide and high the pictures are",
     "all file properties": "the size, shape and type of the files",
     "grey statistics": "16 grey values of each picture as a whole",
-    "frame": "the border of the pictures, where there is hardly any lung",
+    "frame": "the border of the pictures, where there is hardly any lung,",
 }
 
 
