@@ -85,10 +85,12 @@ def test_the_stages_behind_the_rows_are_counted_once(benefit):
 def test_gains_and_what_attention_adds(benefit):
     frame = attention_benefit.gains(benefit).frame
     gain = frame.loc["R-50 baseline: gain", "AUC"]
-    assert float(gain.split()[0]) > 0.1
-    assert float(frame.loc["R-50 baseline: gain", "p, AUC"]) < 0.05
+    value, low = (float(part.strip("[,")) for part in gain.split()[:2])
+    assert value > 0.1 and low > 0
     beyond = frame.loc["R-50 5 ATTNs: gain beyond baseline"]
-    assert float(beyond["p, AUC"]) > 0.05
+    assert "[-" in beyond["AUC"] and float(beyond["p, AUC"]) > 0.5
+    # After Holm over six lines; three trainings of each side are few.
+    assert float(frame.loc["R-50 baseline: gain", "p, AUC"]) < 0.1
     assert frame.loc["R-101 5 ATTNs: gain beyond baseline", "AUC"] == NOT_YET
     assert "attention, 1 backbone(s): gain beyond baseline" in frame.index
     told = attention_benefit.sentences(benefit)
