@@ -29,6 +29,11 @@ WRAP = """
 .verdict-mark { display: inline-block; width: 1.3em; }
 .claim { border-top: 1px solid var(--pst-color-border, #ccc); padding: 0.9rem 0 0.4rem;
   scroll-margin-top: 5rem; }
+.text_html:has(> .claim) { background: var(--pst-color-background, #fff) !important; }
+.claim { background: var(--pst-color-background, #fff); }
+.claim, .claim h3 { color: var(--pst-color-text-base, #222); }
+.claim a { color: var(--pst-color-link, #0072b2); }
+.claim code { color: inherit; }
 .claim:target { border-left: 0.3rem solid var(--pst-color-primary, #0072b2);
   padding-left: 0.7rem; }
 .claim h3 { font-size: 1.05rem; margin: 0 0 0.5rem; }
