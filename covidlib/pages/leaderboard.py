@@ -155,4 +155,15 @@ def sentences(frames: Mapping[str, pd.DataFrame]) -> dict[str, str]:
             others = f"whose interval meets those of {meet} of the {len(cells) - 1} others"
             alone = "the only one with all three training sets"
             told[f"{side}_first"] = f"{_title(*best.index[0])}, {others if cells[1:] else alone}"
+        told[f"{side}_above"] = _above(best["AUC elsewhere"].dropna())
     return told
+
+
+def _above(cells: pd.Series) -> str:
+    """Say how many networks stand above every forest, which see no anatomy."""
+    values = cells.map(_number)
+    sighted = values[values.index.isin([key for key in values.index if key[1] == "own"])]
+    forests = values[values.index.get_level_values(0) == FOREST]
+    if sighted.empty or forests.empty:
+        return NOT_YET
+    return f"{(sighted > forests.max()).sum()} of {len(sighted)}"

@@ -15,6 +15,7 @@
 # Of {glue:text}`rows` rows, {glue:text}`recorded_rows` are recorded on real images ({glue:text}`trainings` trainings in {glue:text}`minutes:.0f` minutes); this run trained {glue:text}`here_rows`.
 # Recorded AUC of R-50 without attention: {glue:text}`recorded_sources` on the sources that it learnt from, {glue:text}`recorded_elsewhere` on others. In this run: {glue:text}`here_sources` and {glue:text}`here_elsewhere`.
 # First elsewhere, recorded: {glue:text}`recorded_first`.
+# Networks that stand above the best forest of features without anatomy (grey statistics, the frame, size and shape): {glue:text}`recorded_above`.
 # Pictures that two collections have, and that are here once: {glue:text}`copies`.
 # ```
 

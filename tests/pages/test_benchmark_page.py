@@ -93,9 +93,11 @@ def test_recorded_forests_stand_beside_recorded_networks(both):
     assert row["ECE elsewhere"] is None
     told = board.sentences(board.leaderboards(known, {}))
     assert told["recorded_first"].startswith("MAG-SD, whose interval")
+    assert told["recorded_above"] == "1 of 2"
     chance = sides({("r50", "own"): whole(0.5)}, {}, kept, known.ct_floors)
     told = board.sentences(board.leaderboards(chance, {}))
     assert told["recorded_first"].startswith("forest: size and shape, whose")
+    assert told["recorded_above"] == "0 of 1"
 
 
 def test_without_records_the_page_says_so_and_shows_this_run(both):
