@@ -14,6 +14,7 @@ from covidlib.runs.running import build
 from covidlib.runs.store import Store
 from covidlib.settings import SupervisedSettings
 from covidlib.training.data import training_data
+from covidlib.transferability import neighbour_accuracy, probe_accuracy
 
 NETWORK = AttentionResNetSettings(18, "attn1")
 CELL = {"model": "r18", "variant": "attn1", "stages": "stl_n"}
@@ -49,6 +50,18 @@ def planned(monkeypatch):
 
     monkeypatch.setitem(plans.PLANS, stage_scores.PLAN, leep_scores)
     return rows
+
+
+def test_images_of_one_patient_do_not_vote_for_each_other(root):
+    target = training_data(DATA, root)
+    target.table["patient"] = [f"p{n // 2}" for n in range(len(target.table))]
+    network = build(SOURCE, target).network
+    found = stage_scores.score_stage(network, SOURCE, CELL, target, "laptop", resamples=5).scores
+    _, features, labels = stage_scores.outputs(network, SOURCE, target)
+    people = target.table["patient"].iloc[target.rows("train").numpy()]
+    assert people.duplicated().any()
+    for name, score in (("5 neighbours", neighbour_accuracy), ("linear probe", probe_accuracy)):
+        assert found[name].value == score(features, labels, groups=people)
 
 
 def test_leep_of_a_stage_is_what_a_loop_over_images_gives(root, scores):

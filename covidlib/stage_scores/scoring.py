@@ -20,6 +20,7 @@ from covidlib.training.data import TrainingData, training_data
 from covidlib.training.method import prepare
 from covidlib.transferability import (
     FROM_FEATURES,
+    OF_OTHERS,
     bootstrap,
     bounds,
     leep,
@@ -121,7 +122,8 @@ def score_stage(
     hard = theta.argmax(axis=1)
     drawn = partial(bootstrap, targets=labels, groups=groups, resamples=resamples)
     scores = {"LEEP": drawn(leep, theta), "NCE": drawn(nce, hard)}
-    plain = {name: float(score(features, labels)) for name, score in FROM_FEATURES.items()}
+    kinds = {name: {"groups": groups} if name in OF_OTHERS else {} for name in FROM_FEATURES}
+    plain = {n: float(score(features, labels, **kinds[n])) for n, score in FROM_FEATURES.items()}
     plain |= {"parameters": float(parameter_count(network)), "predictor": found.accuracy}
     for name, value in plain.items():
         scores[name] = Interval(value, np.nan, np.nan, 1, len(labels))
