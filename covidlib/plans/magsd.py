@@ -29,7 +29,8 @@ class Sizes:
         size: side of the images, pixels; a network that needs more gets what it needs.
         epochs: by data set.
         batch: images per step.
-        lr: learning rate; the paper's. A few steps of drawn images need a larger one (ours).
+        lr: learning rate; the paper's. In smoke the first milestone is the start of its only epoch,
+            which therefore has a tenth of what stands here: the paper's rate too.
         folds: how many of the five are trained.
         natural: epochs of the stage on photographs before the transfer models.
         limit: images per class and split, None for all.
