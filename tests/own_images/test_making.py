@@ -245,7 +245,7 @@ def test_answers_come_with_likeness_and_refusals_with_reasons(trained, images, t
     reasons = [problem.reason for problem in answer.refused]
     assert "looks like a CT slice" in reasons[0]
     assert "in colour" in reasons[1]
-    assert "cannot be decoded" in reasons[2]
+    assert "no such file" in reasons[2]
     with pytest.raises(DataError, match="name one image"):
         ask(model, [])
 

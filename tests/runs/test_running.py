@@ -212,14 +212,14 @@ def test_nothing_of_a_smoke_phantom_or_dirty_run_is_published(root, store, tmp_p
     clean = {"commit": "0" * 40, "dirty": False, "versions": {}}
     facts()
     with pytest.raises(RunError, match="smoke"):
-        publish(run(tiny(epochs=1), store, root, resources=CPU), tmp_path / "results")
+        publish(run(tiny(epochs=1), store, root, resources=CPU), tmp_path / "results" / "msatl")
     facts(dirty=True)
     dirty = run(tiny(seed=1, epochs=1), store, root, profile="laptop", resources=CPU)
     with pytest.raises(RunError, match="differs from its commit"):
-        publish(dirty, tmp_path / "results")
+        publish(dirty, tmp_path / "results" / "msatl")
     facts()
     good = run(tiny(seed=2, epochs=1), store, root, profile="laptop", resources=CPU)
-    target = Record(publish(good, tmp_path / "results"))
+    target = Record(publish(good, tmp_path / "results" / "msatl"))
     assert target.predictions.equals(good.predictions)
     assert sorted(path.name for path in target.folder.iterdir()) == [
         *("curve.csv", "predictions.parquet", "record.json")
