@@ -20,7 +20,6 @@ from covidlib.training.data import TrainingData, training_data
 from covidlib.training.method import prepare
 from covidlib.transferability import (
     FROM_FEATURES,
-    OF_OTHERS,
     bootstrap,
     bounds,
     leep,
@@ -32,6 +31,7 @@ from covidlib.transferability import (
 
 PLAN, TARGET_PLAN = "msatl/leep_scores", "msatl/overall"
 UNTRAINED = "none"
+FOLDS = 5  # of the linear probe; as many as a class has patients where these are fewer
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,15 @@ def score_stage(
     hard = theta.argmax(axis=1)
     drawn = partial(bootstrap, targets=labels, groups=groups, resamples=resamples)
     scores = {"LEEP": drawn(leep, theta), "NCE": drawn(nce, hard)}
-    kinds = {name: {"groups": groups} if name in OF_OTHERS else {} for name in FROM_FEATURES}
-    plain = {n: float(score(features, labels, **kinds[n])) for n, score in FROM_FEATURES.items()}
+    fewest = min(len(set(groups[labels == label])) for label in set(labels))
+    apart = {
+        "5 neighbours": {"groups": groups},
+        "linear probe": {"groups": groups, "folds": min(FOLDS, fewest)},
+    }
+    plain = {
+        name: float(score(features, labels, **apart.get(name, {})))
+        for name, score in FROM_FEATURES.items()
+    }
     plain |= {"parameters": float(parameter_count(network)), "predictor": found.accuracy}
     for name, value in plain.items():
         scores[name] = Interval(value, np.nan, np.nan, 1, len(labels))

@@ -48,12 +48,9 @@ FROM_FEATURES = {
     "5 neighbours": neighbour_accuracy,
     "linear probe": probe_accuracy,
 }
-# Those that ask one image about others, and can be told which are of one patient.
-OF_OTHERS = ("5 neighbours", "linear probe")
 
 __all__ = [
     "FROM_FEATURES",
-    "OF_OTHERS",
     "Bounds",
     "bootstrap",
     "bounds",
