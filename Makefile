@@ -66,7 +66,7 @@ remember: $(INSTALLED) ## append this store's runs to HISTORY and look for what 
 	  "$(IN)covidlib" results remember --store "$(COVIDLIB_STORE)" --history "$(HISTORY)" && \
 	  "$(IN)covidlib" results compare earlier latest --history "$(HISTORY)" --fail)
 
-reference: $(INSTALLED) ## make every run of a paper and record it: PAPER=msatl|magsd|manet
+reference: $(INSTALLED) ## make every run of a paper and record it: PAPER=msatl|magsd|manet|across
 	@"$(IN)covidlib" reference "$(PAPER)" --profile "$(PROFILE)" --data "$(DATA)"
 
 # Weights are not recorded, so these are computed where `reference` left them.
