@@ -5,7 +5,7 @@ networks were trained, and kept as numbers beside the runs:
 ``python -m covidlib.localization_scores --help``. No map and no pixel of a real image is kept.
 """
 
-from covidlib.localization_scores.keeping import FOLDER, place, pooled, read, write
+from covidlib.localization_scores.keeping import FOLDER, place, pooled, read, recorded, write
 from covidlib.localization_scores.scoring import (
     BLOB,
     CLASSES,
@@ -14,6 +14,7 @@ from covidlib.localization_scores.scoring import (
     LUNGS,
     MEAN,
     MEASURES,
+    MIDDLE,
     SIZE,
     THRESHOLDS,
     Overlaps,
@@ -26,4 +27,4 @@ from covidlib.localization_scores.scoring import (
 
 __all__ = ["BLOB", "CLASSES", "COARSE", "FOLDER", "LETTERS", "LUNGS", "MEAN", "MEASURES", "SIZE"]
 __all__ += ["THRESHOLDS", "Overlaps", "mean_attention", "outlined", "place", "pooled", "read"]
-__all__ += ["score_run", "scores", "specs", "write"]
+__all__ += ["MIDDLE", "recorded", "score_run", "scores", "specs", "write"]

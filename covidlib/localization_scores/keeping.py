@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from covidlib import kept_scores
-from covidlib.localization_scores.scoring import MEASURES, Overlaps
+from covidlib.localization_scores.scoring import LETTERS, MEASURES, Overlaps
 
 FOLDER = Path("magsd") / "localization"
 IMAGE = ["sample", "patient", "label"]
@@ -52,6 +52,13 @@ def read(results: Path) -> list[Overlaps]:
         table = table.astype({"threshold": float, "mask": float, "box": float})
         found.append(Overlaps(table=table.reset_index(drop=True), **body))
     return found
+
+
+def recorded(results: Path) -> list[Overlaps]:
+    """Return the kept overlaps of the runs on B, or on A where B has none; see ``LETTERS``."""
+    found = read(results)
+    by_set = ([one for one in found if one.letter == letter] for letter in LETTERS)
+    return next(filter(None, by_set), [])
 
 
 def pooled(found: Sequence[Overlaps]) -> pd.DataFrame:

@@ -28,6 +28,7 @@ from covidlib.training.method import prepare
 
 SIZE = 224  # magsd sec. 4.4.6: maps from 7x7 to 224x224
 THRESHOLDS = (0.3, 0.5, 0.7)  # ours; the paper gives none
+MIDDLE = 0.5  # the threshold of tables and claims; figures have all
 CLASSES = tuple(dict.fromkeys(DRAWN[k] for k in ("covid19", "bp")))
 LETTERS = ("B", "A")  # "trained on the Dataset B"; A, which costs least, where B is not recorded
 MEAN, COARSE = "mean attention", "mean attention, training's size"

@@ -23,13 +23,13 @@ from covidlib.localization_scores import (
     LUNGS,
     MEAN,
     MEASURES,
+    MIDDLE,
     SIZE,
     THRESHOLDS,
     Overlaps,
     outlined,
     place,
     pooled,
-    read,
     scores,
     specs,
 )
@@ -44,7 +44,6 @@ from covidlib.tables import ComparisonTable, Row, comparison_table
 from covidlib.training.data import training_data
 from covidlib.verdicts import Measured
 
-MIDDLE = 0.5  # the threshold of tables; the figure has all
 SOURCES = (MEAN, LUNGS, BLOB, COARSE)
 # "masks for COVID-19 cases … boxes for other pneumonia" (magsd sec. 4.4.6).
 PRINTED = dict(zip(CLASSES, MEASURES, strict=True))
@@ -81,15 +80,6 @@ def locate(page: Page) -> Located:
     table = scores({MEAN: heat}, cached)
     found = Overlaps(spec.key, LETTERS[0], 0, table, of_images(dataset, page.profile))
     return Located(cached, heat, found)
-
-
-def recorded(results: Path) -> list[Overlaps]:
-    """Return the kept overlaps of the runs on B, or on A where B has none; see ``LETTERS``."""
-    found = read(results)
-    for letter in LETTERS:
-        if chosen := [one for one in found if one.letter == letter]:
-            return chosen
-    return []
 
 
 def interval(found: Sequence[Overlaps], label: str, source: str, threshold: float, measure: str):

@@ -26,6 +26,7 @@ seed = 0
 import matplotlib.pyplot as plt
 
 from covidlib import book, figures
+from covidlib.localization_scores import recorded
 from covidlib.pages import localization as parts
 
 page = book.start(profile, data, seed)
@@ -45,7 +46,7 @@ page = book.start(profile, data, seed)
 
 # %%
 located = parts.locate(page)
-known = parts.recorded(page.recorded)
+known = recorded(page.recorded)
 
 # %% mystnb={"figure": {"name": "fig-magsd-localization", "caption": "Mean attention of this run over the first two images of each class that the network was not trained on: the outline of the lesions (coloured), the rectangle around the attention above 0.5 (white), and their overlap."}} tags=["hide-input"]
 with figures.style():

@@ -5,7 +5,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from covidlib.localization_scores import BLOB, COARSE, LUNGS, MEAN, THRESHOLDS, Overlaps, write
+from covidlib.localization_scores import (
+    BLOB,
+    COARSE,
+    LUNGS,
+    MEAN,
+    THRESHOLDS,
+    Overlaps,
+    recorded,
+    write,
+)
 from covidlib.pages import localization
 from covidlib.pages.results import NOT_YET
 
@@ -43,16 +52,16 @@ def test_the_paper_is_a_lower_bound_in_its_own_measure_of_each_class():
 
 
 def test_networks_of_b_speak_before_those_of_a(tmp_path):
-    assert localization.recorded(tmp_path) == []
+    assert recorded(tmp_path) == []
     write(overlaps(0.2, "A", "one"), tmp_path)
     write(overlaps(0.3, "A", "two"), tmp_path)
-    assert [one.key for one in localization.recorded(tmp_path)] == ["one", "two"]
-    told = localization.sentences(overlaps(), localization.recorded(tmp_path))
+    assert [one.key for one in recorded(tmp_path)] == ["one", "two"]
+    told = localization.sentences(overlaps(), recorded(tmp_path))
     assert told["networks"] == "networks of 2 folds of data set A"
     assert (told["claimed"], told["images"]) == (0.25, 12)
     assert (told["covid"], told["covid_lungs"]) == ("0.25 [0.25, 0.25]", "0.10 [0.10, 0.10]")
     write(overlaps(0.4, "B", "three"), tmp_path)
-    assert [one.key for one in localization.recorded(tmp_path)] == ["three"]
+    assert [one.key for one in recorded(tmp_path)] == ["three"]
 
 
 def test_nothing_recorded_is_said():
