@@ -1,6 +1,5 @@
 """A folder of runs: each spec once, written whole or not at all."""
 
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -117,12 +116,10 @@ def publish(record: Record, results: Path, commit_clean: bool = True) -> Path:
         raise RunError(f"{record.key} came from a library that differs from its commit")
     target = results / record.key
     known = recorded_folder(results.parent, results.name, record.key)
-    if known is not None and known != target:
-        return known
+    if known == target and Record(target).body != record.body:
+        raise RunError(f"{target} holds another run of the same spec; it is never replaced")
     if known is not None:
-        if json.loads((target / RECORD).read_text()) != record.body:
-            raise RunError(f"{target} holds another run of the same spec; it is never replaced")
-        return target
+        return known
 
     def copy(draft: Path) -> None:
         for path in record.folder.iterdir():
