@@ -15,7 +15,8 @@ from covidlib.claims.rows import Asked, Cell, cells_of, names_of, runs_of
 from covidlib.errors import DataError
 from covidlib.evaluation import confusion
 from covidlib.evaluation.comparisons import corrected_t
-from covidlib.evaluation.contrasts import POWER, Effect, weakest
+from covidlib.evaluation.contrasts import Effect, weakest
+from covidlib.evaluation.effects import smallest_seen
 from covidlib.plans import plan
 from covidlib.published import PaperValue, paper_value
 from covidlib.runs.folds import fold_of, image_counts
@@ -82,7 +83,7 @@ def _effect(units: Sequence[Mapping[int, Fold]]) -> Effect | str:
         low=found.low,
         high=found.high,
         p_value=found.p_value,
-        smallest=float((stats.t.ppf(0.975, freedom) + stats.t.ppf(POWER, freedom)) * error),
+        smallest=smallest_seen(error, freedom),
         units=len(units),
         runs=len(shared) * len(units),
         images=images_of(used),

@@ -19,23 +19,22 @@ from covidlib.claims.magsd_experiments import (
     printed_value,
 )
 from covidlib.claims.rows import Asked, Cell, cells_of, kept_of, names_of, runs_of
-from covidlib.evaluation.contrasts import POWER, Effect, over_draws, weakest
+from covidlib.evaluation.contrasts import Effect, over_draws, weakest
+from covidlib.evaluation.effects import smallest_seen
 from covidlib.evaluation.resampling import draw
 from covidlib.localization_scores import (
     BLOB,
     CLASSES,
     FOLDER,
-    LETTERS,
     MEAN,
     MEASURES,
-    THRESHOLDS,
+    MIDDLE,
     Overlaps,
-    read,
+    recorded,
 )
 from covidlib.plans import plan
 
 MILLION = 1e6
-MIDDLE = THRESHOLDS[len(THRESHOLDS) // 2]
 UNKNOWN = ("<NA>", "nan", "None")  # patients, as text
 
 
@@ -84,7 +83,7 @@ class Spread:
             low=value - half,
             high=value + half,
             p_value=float(2 * stats.norm.sf(abs(value) / error)),
-            smallest=half + float(stats.norm.ppf(POWER)) * error,
+            smallest=smallest_seen(error, np.inf),
             units=len(units),
             runs=sum(map(len, units)),
             images=images_of(runs),
@@ -114,9 +113,7 @@ def located(results: Path) -> Effect | str:
     Outlines for COVID-19, boxes for other pneumonia, as in magsd sec. 4.4.6; the weaker speaks.
     Networks are the trainings; each is asked about the images that it was not trained on.
     """
-    known = read(results)
-    by_set = ([one for one in known if one.letter == letter] for letter in LETTERS)
-    own = next(filter(None, by_set), [])
+    own = recorded(results)
     if not own:
         return "its overlaps are not recorded yet"
     effects = []

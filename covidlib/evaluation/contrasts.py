@@ -15,14 +15,14 @@ import pandas as pd
 
 from covidlib.errors import DataError
 from covidlib.evaluation.bootstrap import blocks_of
-from covidlib.evaluation.effects import POWER, Effect, Repeats, by_t, spread_of, weakest
+from covidlib.evaluation.effects import Effect, Repeats, by_t, spread_of, weakest
 from covidlib.evaluation.metrics import compute
 from covidlib.evaluation.predictions import scored
 from covidlib.evaluation.resampling import draw, weighted
 
 Runs = Sequence[pd.DataFrame]
 Terms = Sequence[tuple[float, Runs]]  # one number: weights, and the runs whose mean each weighs
-__all__ = ["POWER", "Effect", "contrast", "over_draws", "over_runs", "paired", "weakest"]
+__all__ = ["Effect", "contrast", "over_draws", "over_runs", "paired", "weakest"]
 _KNOWN: dict[int, tuple[weakref.ref, dict[tuple, np.ndarray]]] = {}
 
 

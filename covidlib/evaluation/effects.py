@@ -123,6 +123,11 @@ def crossed(groups: Sequence[Repeats]) -> Spread:
     return by_t(value, float(np.sqrt(variance)), variance**2 / few if few else np.inf, BY_REPEATS)
 
 
+def smallest_seen(error: float, freedom: float) -> float:
+    """Return the effect that a two-sided t test with this standard error finds in four of five."""
+    return float((stats.t.ppf(0.975, freedom) + stats.t.ppf(POWER, freedom)) * error)
+
+
 def by_t(value: float, error: float, freedom: float, test: str) -> Spread:
     """Return the spread of a number with a standard error that has few degrees of freedom."""
     half = float(stats.t.ppf(0.975, freedom)) * error
@@ -132,7 +137,7 @@ def by_t(value: float, error: float, freedom: float, test: str) -> Spread:
         low=value - half,
         high=value + half,
         p_value=float(2 * stats.t.sf(abs(value) / error, freedom)) if error else same,
-        smallest=half + float(stats.t.ppf(POWER, freedom)) * error,
+        smallest=smallest_seen(error, freedom),
         test=f"{test}, {many} degrees of freedom",
     )
 
@@ -142,12 +147,11 @@ def by_draws(means: np.ndarray) -> Spread:
     low, high = np.quantile(means, [0.025, 0.975])
     # One draw more on each side, so that no p value is 0 (Davison and Hinkley 1997, eq. 4.11).
     tail = (1 + min((means <= 0).sum(), (means >= 0).sum())) / (1 + len(means))
-    reach = float(stats.norm.ppf(0.975) + stats.norm.ppf(POWER))
     return Spread(
         low=float(low),
         high=float(high),
         p_value=float(min(1.0, 2 * tail)),
-        smallest=reach * float(means.std(ddof=1)),
+        smallest=smallest_seen(float(means.std(ddof=1)), np.inf),
         test=BY_PATIENTS,
     )
 
