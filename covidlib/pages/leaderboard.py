@@ -162,8 +162,8 @@ def sentences(frames: Mapping[str, pd.DataFrame]) -> dict[str, str]:
 def _above(cells: pd.Series) -> str:
     """Say how many networks stand above every forest, which see no anatomy."""
     values = cells.map(_number)
-    sighted = values[values.index.isin([key for key in values.index if key[1] == "own"])]
-    forests = values[values.index.get_level_values(0) == FOREST]
+    names, views = (values.index.get_level_values(level) for level in (0, 1))
+    sighted, forests = values[views == "own"], values[names == FOREST]
     if sighted.empty or forests.empty:
         return NOT_YET
     return f"{(sighted > forests.max()).sum()} of {len(sighted)}"
