@@ -11,7 +11,7 @@ from covidlib.evaluation.comparisons import (
     mean_std,
     minimum_detectable_difference,
 )
-from covidlib.evaluation.intervals import difference, intervals, roc_band
+from covidlib.evaluation.intervals import intervals, mean_roc, roc_band
 from covidlib.evaluation.metrics import METRICS, Score, confusion, per_class, roc, score
 from covidlib.evaluation.predictions import classes_of, scored
 
@@ -25,10 +25,10 @@ __all__ = [
     "compare_errors",
     "confusion",
     "corrected_t",
-    "difference",
     "holm",
     "intervals",
     "margin",
+    "mean_roc",
     "mean_std",
     "minimum_detectable_difference",
     "per_class",

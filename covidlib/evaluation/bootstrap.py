@@ -1,16 +1,16 @@
-"""The bootstrap behind every interval: patients and seeds, drawn once for all metrics.
+"""The bootstrap behind every interval: patients drawn with replacement, the same ones for all.
 
-Images are drawn with replacement within their class, all images of a patient together; a run's
-seeds are drawn too, and every seed sees the same drawn patients (a hierarchical bootstrap). The
-interval is that of the mean over seeds.
+Images are drawn within their class, all images of a patient together. The draws depend on the
+images alone: every run, metric and model that is tested on them sees the same drawn patients.
 """
 
+import weakref
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from covidlib.errors import DataError
 from covidlib.evaluation.metrics import compute
@@ -18,7 +18,7 @@ from covidlib.evaluation.predictions import Scored, scored
 from covidlib.evaluation.resampling import draw, weighted
 
 Runs = pd.DataFrame | Sequence[pd.DataFrame]
-BOUNDED = (0.0, 1.0)
+_KNOWN: dict[int, tuple[weakref.ref, dict[tuple, np.ndarray]]] = {}
 
 
 @dataclass(frozen=True)
@@ -43,89 +43,52 @@ class Interval:
     reason: str = ""
 
 
-class Resampled:
-    """Runs on shared images, and the drawn patients and runs that all metrics share.
+def drawn_patients(run: Scored, resamples: int, seed: int) -> np.ndarray:
+    """Draw the patients of a run's images: how often each image comes. Shape: (resamples, N).
 
     Args:
-        runs: predictions of one or more runs; all on the same images (seeds), or on sets of images
-            that do not overlap (folds), or several seeds of each fold.
+        run: sorted, so that runs on the same images see the same draws.
+        resamples, seed: how many draws, and from where.
+    """
+    names = zlib.crc32("\n".join(run.samples.astype(str)).encode())
+    rng = np.random.default_rng([seed, resamples, names])
+    return draw(run.clusters, run.truth, resamples, rng)
+
+
+def drawn_scores(
+    table: pd.DataFrame, metric: str, split: str | None, resamples: int, seed: int
+) -> np.ndarray:
+    """Return a run's score, then its scores when patients are drawn anew. (1 + resamples,).
+
+    They are remembered as long as the table lives: one run serves many comparisons.
+
+    Args:
+        table: predictions of a run.
+        metric: a name of ``METRICS``.
         split: which rows count; None takes all.
         resamples, seed: how many draws, and from where.
-        share: what each run weighs in the mean; equal by default. Shape: (runs,).
-
-    Raises:
-        DataError: no run, different classes, two labels for one image, or images that overlap in
-            part.
     """
-
-    def __init__(
-        self,
-        runs: Runs,
-        split: str | None = "test",
-        resamples: int = 2000,
-        seed: int = 0,
-        share: np.ndarray | None = None,
-    ) -> None:
-        tables = [runs] if isinstance(runs, pd.DataFrame) else list(runs)
-        if not tables:
-            raise DataError("an interval needs the predictions of at least one run")
-        self.runs = [scored(table, split).sorted() for table in tables]
-        if len({run.classes for run in self.runs}) > 1:
-            raise DataError(f"runs differ in classes: {sorted({r.classes for r in self.runs})}")
-        self.share = np.full(len(tables), 1 / len(tables)) if share is None else share
-        rng = np.random.default_rng([seed, resamples])
-        blocks = blocks_of(self.runs)
-        self.images = sum(len(self.runs[block[0]]) for block in blocks)
-        self.clusters = 0
-        self.weights: list[np.ndarray] = [np.empty(0)] * len(tables)
-        self.times = np.empty((resamples, len(tables)))
-        for block in blocks:
-            self._draw_block(block, resamples, rng)
-
-    def _draw_block(self, block: list[int], resamples: int, rng: np.random.Generator) -> None:
-        first = self.runs[block[0]]
-        self.clusters += len(set(first.clusters))
-        drawn = draw(first.clusters, first.truth, resamples, rng)
-        # Runs that are compared carry shares of opposite sign: each side is drawn on its own.
-        for side in (1, -1):
-            members = [i for i in block if np.sign(self.share[i]) == side]
-            if members:
-                even = np.full(len(members), 1 / len(members))
-                self.times[:, members] = rng.multinomial(len(members), even, size=resamples)
-        for i in block:
-            self.weights[i] = drawn
-
-    def interval(self, metric: str, level: float = 0.95) -> Interval:
-        """Return the mean of a metric over runs with its percentile interval."""
-        found = [compute(run, metric) for run in self.runs]
-        values = np.array([score.value for score in found])
-        spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-        value, count = float(values @ self.share), len(values)
-        if np.isnan(values).any():
-            reason = next(score.reason for score in found if score.reason)
-            return Interval(value, np.nan, np.nan, count, self.images, np.nan, reason)
-        draws = [weighted(run, metric, w) for run, w in zip(self.runs, self.weights, strict=True)]
-        means = (np.column_stack(draws) * self.times * self.share).sum(axis=1)
-        low, high, reason = _bounds(means, level)
-        if reason and value in BOUNDED and (self.share > 0).all():
-            low, high = _exact(value, self._evidence(metric), level)
-            reason = "every resample agrees; exact binomial bound"
-        return Interval(value, low, high, count, self.images, spread, reason)
-
-    def _evidence(self, metric: str) -> int:
-        """How many independent trials went the same way, counted cautiously.
-
-        Accuracy rests on every patient; an AUC of 1 on as many disjoint pairs as the smaller class
-        has patients; the others on the patients of the smallest class.
-        """
-        if metric in ("accuracy", "top1", "top5"):
-            return self.clusters
-        run = self.runs[0]
-        return min(len(set(run.clusters[run.truth == k])) for k in np.unique(run.truth))
+    key = (metric, split, resamples, seed)
+    place = id(table)
+    if place not in _KNOWN:
+        _KNOWN[place] = (weakref.ref(table, lambda _: _KNOWN.pop(place)), {})
+    known = _KNOWN[place][1]
+    if key not in known:
+        run = scored(table, split).sorted()
+        value = compute(run, metric).value
+        drawn = weighted(run, metric, drawn_patients(run, resamples, seed))
+        known[key] = np.concatenate([[value], drawn])
+    return known[key]
 
 
 def blocks_of(runs: list[Scored]) -> list[list[int]]:
-    """Group runs on equal images; groups must not overlap, and labels must agree."""
+    """Group runs on equal images; groups must not overlap, and labels must agree.
+
+    Raises:
+        DataError: different classes, two labels for one image, or images that overlap in part.
+    """
+    if len({run.classes for run in runs}) > 1:
+        raise DataError(f"runs differ in classes: {sorted({run.classes for run in runs})}")
     groups: dict[tuple, list[int]] = {}
     for i, run in enumerate(runs):
         groups.setdefault(tuple(run.samples), []).append(i)
@@ -139,18 +102,3 @@ def blocks_of(runs: list[Scored]) -> list[list[int]]:
             if (runs[i].truth != first.truth).any():
                 raise DataError("two runs disagree about the label of an image")
     return list(groups.values())
-
-
-def _bounds(draws: np.ndarray, level: float) -> tuple[float, float, str]:
-    defined = draws[np.isfinite(draws)]
-    # A resample may lose a class where patients have images of both; a few do no harm.
-    if len(defined) < 0.9 * len(draws):
-        return np.nan, np.nan, f"undefined in {1 - len(defined) / len(draws):.0%} of resamples"
-    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high), "every resample agrees" if np.ptp(defined) == 0 else ""
-
-
-def _exact(value: float, trials: int, level: float) -> tuple[float, float]:
-    """Clopper-Pearson bounds when every trial went the same way."""
-    edge = float(stats.beta.ppf((1 - level) / 2, trials, 1))
-    return (edge, 1.0) if value == 1 else (0.0, 1 - edge)

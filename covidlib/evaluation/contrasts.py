@@ -5,8 +5,6 @@ cancels. The runs of each model, or several networks where a statement is about 
 see ``covidlib.evaluation.effects``.
 """
 
-import weakref
-import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,16 +12,14 @@ import numpy as np
 import pandas as pd
 
 from covidlib.errors import DataError
-from covidlib.evaluation.bootstrap import blocks_of
+from covidlib.evaluation.bootstrap import blocks_of, drawn_scores
 from covidlib.evaluation.effects import Effect, Repeats, by_t, spread_of, weakest
-from covidlib.evaluation.metrics import compute
 from covidlib.evaluation.predictions import scored
-from covidlib.evaluation.resampling import draw, weighted
+from covidlib.evaluation.resampling import draw
 
 Runs = Sequence[pd.DataFrame]
 Terms = Sequence[tuple[float, Runs]]  # one number: weights, and the runs whose mean each weighs
 __all__ = ["Effect", "contrast", "over_draws", "over_runs", "paired", "weakest"]
-_KNOWN: dict[int, tuple[weakref.ref, dict[tuple, np.ndarray]]] = {}
 
 
 def contrast(
@@ -160,14 +156,12 @@ def _scores(
     tables = {id(t): t for runs in groups.values() for t in runs}
     runs = {name: scored(table, split).sorted() for name, table in tables.items()}
     names = list(runs)
-    if len({run.classes for run in runs.values()}) > 1:
-        raise DataError("the models differ in classes")
     for block in blocks_of([runs[name] for name in names]):
         members = {names[i] for i in block}
         if not all(members & set(group) for group in groups):
             raise DataError("the models were not tested on the same images")
     return {
-        group: np.column_stack([_drawn(t, metric, split, resamples, seed) for t in own])
+        group: np.column_stack([drawn_scores(t, metric, split, resamples, seed) for t in own])
         for group, own in groups.items()
     }
 
@@ -188,29 +182,6 @@ def _means_of_drawn_runs(tables: dict[tuple, np.ndarray], seed: int) -> dict[tup
         drawn = (table[1:] * times).sum(axis=1) / fewer
         means[group] = np.concatenate([[table[0].mean()], drawn])
     return means
-
-
-def _drawn(
-    table: pd.DataFrame, metric: str, split: str | None, resamples: int, seed: int
-) -> np.ndarray:
-    """Return a run's score, then its scores when patients are drawn anew. (1 + resamples,).
-
-    The draws depend on the images alone, so all models see the same, whichever is asked first.
-    They are remembered as long as the table lives: one run serves many comparisons.
-    """
-    key = (metric, split, resamples, seed)
-    place = id(table)
-    if place not in _KNOWN:
-        _KNOWN[place] = (weakref.ref(table, lambda _: _KNOWN.pop(place)), {})
-    known = _KNOWN[place][1]
-    if key not in known:
-        run = scored(table, split).sorted()
-        names = zlib.crc32("\n".join(run.samples.astype(str)).encode())
-        rng = np.random.default_rng([seed, resamples, names])
-        weights = draw(run.clusters, run.truth, resamples, rng)
-        value = compute(run, metric).value
-        known[key] = np.concatenate([[value], weighted(run, metric, weights)])
-    return known[key]
 
 
 def _effect(tables: Sequence[np.ndarray], runs: int, images: int) -> Effect:

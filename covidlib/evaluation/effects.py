@@ -85,7 +85,7 @@ def spread_of(groups: Sequence[Repeats]) -> Spread:
     """
     whole = np.all([np.isfinite(draws).all(axis=1) for _, draws in groups], axis=0)
     if whole.mean() < 0.9:
-        raise DataError("the contrast is undefined in more than a tenth of the draws")
+        raise DataError("undefined in more than a tenth of the draws of patients")
     kept = [Repeats(values, draws[whole]) for values, draws in groups]
     if max(len(values) for values, _ in kept) > 1:
         return crossed(kept)

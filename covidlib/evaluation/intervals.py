@@ -1,14 +1,25 @@
-"""How sure a number is: intervals of metrics, of differences and of ROC curves."""
+"""How sure a number is: intervals of metrics and of ROC curves."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from statsmodels.stats.proportion import proportion_confint
 
 from covidlib.errors import DataError
-from covidlib.evaluation.bootstrap import Interval, Resampled, Runs, blocks_of
-from covidlib.evaluation.metrics import one_against_rest
+from covidlib.evaluation.bootstrap import (
+    Interval,
+    Runs,
+    blocks_of,
+    drawn_patients,
+    drawn_scores,
+)
+from covidlib.evaluation.effects import Repeats, spread_of
+from covidlib.evaluation.metrics import compute, one_against_rest
+from covidlib.evaluation.predictions import Scored, scored
 from covidlib.evaluation.resampling import read_curves
+
+BOUNDED = (0.0, 1.0)  # what a metric, or a rate of an ROC curve, cannot leave
 
 
 def intervals(
@@ -16,57 +27,95 @@ def intervals(
     metrics: Sequence[str] = ("accuracy", "f1", "auc"),
     split: str | None = "test",
     *,
-    level: float = 0.95,
     resamples: int = 2000,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """Return several metrics of one model with their intervals, from the same draws.
+    """Return several metrics of one model, means over its runs, with 95% intervals.
+
+    One run varies with the drawn patients alone; several vary by themselves as well, see
+    ``covidlib.evaluation.effects``. A model that is right, or wrong, about every image has an exact
+    binomial bound.
 
     Args:
-        runs: predictions of one run, or of several seeds or folds; see ``Resampled``.
+        runs: predictions of one run or more: all on the same images (seeds), on images that do not
+            overlap (folds), or several seeds of each fold.
         metrics: names of ``METRICS``.
-        split: which rows count.
-        level: coverage aimed at.
+        split: which rows count; None takes all.
         resamples, seed: how many draws, and from where; the same seed gives the same bounds.
 
     Raises:
         DataError: runs that cannot be put together, or an unknown metric.
     """
-    drawn = Resampled(runs, split, resamples, seed)
-    return {metric: drawn.interval(metric, level) for metric in metrics}
+    tables = _listed(runs)
+    known = _together(tables, split)
+    images = len({name for run in known for name in run.samples})
+    found = {}
+    for metric in metrics:
+        drawn = [drawn_scores(table, metric, split, resamples, seed) for table in tables]
+        repeats = np.column_stack(drawn)
+        value, low, high, reason = _bounds(known, metric, repeats[0], repeats[1:])
+        std = float(repeats[0].std(ddof=1)) if len(tables) > 1 else float("nan")
+        found[metric] = Interval(value, low, high, len(tables), images, std, reason)
+    return found
 
 
-def difference(
-    first: Runs,
-    second: Runs,
-    metrics: Sequence[str] = ("accuracy", "f1", "auc"),
-    split: str | None = "test",
-    *,
-    level: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
-) -> dict[str, Interval]:
-    """Return second minus first, mean over each side's runs, with paired intervals.
+def _together(tables: Sequence[pd.DataFrame], split: str | None) -> list[Scored]:
+    """Return the checked predictions of runs whose mean makes sense."""
+    if not tables:
+        raise DataError("an interval needs the predictions of at least one run")
+    runs = [scored(table, split).sorted() for table in tables]
+    blocks_of(runs)
+    return runs
 
-    Both sides see the same drawn patients, so what is hard for both cancels. The ``std`` is NaN.
 
-    Raises:
-        DataError: the two sides were not tested on the same images.
+def _bounds(
+    runs: Sequence[Scored], metric: str, values: np.ndarray, draws: np.ndarray
+) -> tuple[float, float, float, str]:
+    """Return the mean of a metric, its bounds, and what is special about them."""
+    value = float(values.mean())
+    if np.isnan(value):
+        reasons = (compute(run, metric).reason for run in runs)
+        return value, np.nan, np.nan, next(reason for reason in reasons if reason)
+    try:
+        spread = spread_of([Repeats(values, draws)])
+    except DataError as problem:
+        return value, np.nan, np.nan, str(problem)
+    if spread.low < spread.high:
+        low, high = np.clip([spread.low, spread.high], *BOUNDED)
+        return value, float(low), float(high), ""
+    if value not in BOUNDED:
+        return value, spread.low, spread.high, "every resample agrees"
+    people = _evidence(runs, metric)
+    low, high = proportion_confint(people * value, people, method="beta")
+    return value, float(low), float(high), "every resample agrees; exact binomial bound"
+
+
+def _evidence(runs: Sequence[Scored], metric: str) -> int:
+    """How many independent trials went the same way, counted cautiously.
+
+    Accuracy rests on every patient; an AUC of 1 on as many disjoint pairs as the smaller class has
+    patients; the others on the patients of the smallest class.
     """
-    sides = [[side] if isinstance(side, pd.DataFrame) else list(side) for side in (first, second)]
-    if not all(sides):
-        raise DataError("a difference needs at least one run on each side")
-    signs = zip(sides, (-1, 1), strict=True)
-    share = np.concatenate([np.full(len(side), sign / len(side)) for side, sign in signs])
-    drawn = Resampled([*sides[0], *sides[1]], split, resamples, seed, share)
-    for block in blocks_of(drawn.runs):
-        if len(set(np.sign(share[block]))) < 2:
-            raise DataError("the two sides were not tested on the same images")
-    found = {metric: drawn.interval(metric, level) for metric in metrics}
-    return {
-        name: Interval(i.value, i.low, i.high, i.runs, i.images, np.nan, i.reason)
-        for name, i in found.items()
-    }
+    if metric in ("accuracy", "top1", "top5"):
+        return len({name for run in runs for name in run.clusters})
+    run = runs[0]
+    return min(len(set(run.clusters[run.truth == k])) for k in np.unique(run.truth))
+
+
+def mean_roc(
+    runs: Runs, positive: str | None = None, split: str | None = "test", *, points: int = 101
+) -> pd.DataFrame:
+    """Return the mean ROC curve over runs: columns fpr and tpr.
+
+    Args:
+        runs: predictions of one or more runs; see ``intervals``.
+        positive: the class against the rest; may be left out when there are two.
+        split: which rows count.
+        points: false-positive rates at which the curve is read.
+    """
+    grid = np.linspace(0, 1, points)
+    curves = [_read(run, positive, grid)[0] for run in _together(_listed(runs), split)]
+    return pd.DataFrame({"fpr": grid, "tpr": np.mean(curves, axis=0)})
 
 
 def roc_band(
@@ -74,29 +123,44 @@ def roc_band(
     positive: str | None = None,
     split: str | None = "test",
     *,
-    level: float = 0.95,
     resamples: int = 500,
     seed: int = 0,
     points: int = 101,
 ) -> pd.DataFrame:
-    """Return the mean ROC curve over runs with a pointwise band: columns fpr, tpr, low, high.
+    """Return the mean ROC curve with a pointwise 95% band: columns fpr, tpr, low, high.
 
     Args:
-        runs: predictions of one or more runs; see ``Resampled``.
-        positive: the class against the rest; may be left out when there are two.
-        split, level, resamples, seed: see ``intervals``.
-        points: false-positive rates at which the curve is read.
+        runs, positive, split, points: see ``mean_roc``.
+        resamples, seed: see ``intervals``.
+
+    Returns:
+        Where the draws leave the curve undefined, low and high are NaN.
     """
-    drawn = Resampled(runs, split, resamples, seed)
     grid = np.linspace(0, 1, points)
-    mean, band = np.zeros(points), np.zeros((resamples, points))
-    for i, run in enumerate(drawn.runs):
-        truth, values = one_against_rest(run, positive)
-        mean += read_curves(truth, values, np.ones((1, len(run))), grid)[0] * drawn.share[i]
-        used = drawn.times[:, i] > 0
-        if not used.any():  # among few draws, one of several seeds may never come up
-            continue
-        times = drawn.times[used, i, None] * drawn.share[i]
-        band[used] += times * read_curves(truth, values, drawn.weights[i][used], grid)
-    low, high = np.nanquantile(band, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return pd.DataFrame({"fpr": grid, "tpr": mean, "low": low, "high": high})
+    read = np.stack(
+        [
+            _read(run, positive, grid, drawn_patients(run, resamples, seed))
+            for run in _together(_listed(runs), split)
+        ],
+        axis=2,
+    )  # (1 + resamples, points, runs)
+    curve = pd.DataFrame({"fpr": grid, "tpr": read[0].mean(axis=1)})
+    try:
+        spreads = [spread_of([Repeats(at[0], at[1:])]) for at in read.swapaxes(0, 1)]
+    except DataError:
+        return curve.assign(low=np.nan, high=np.nan)
+    low, high = np.clip([[s.low, s.high] for s in spreads], *BOUNDED).T
+    return curve.assign(low=low, high=high)
+
+
+def _listed(runs: Runs) -> list[pd.DataFrame]:
+    return [runs] if isinstance(runs, pd.DataFrame) else list(runs)
+
+
+def _read(
+    run: Scored, positive: str | None, grid: np.ndarray, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Read a run's ROC curve at a grid: as it is, then under each row of weights. (1 + R, G)."""
+    truth, values = one_against_rest(run, positive)
+    drawn = np.empty((0, len(run))) if weights is None else weights
+    return read_curves(truth, values, np.vstack([np.ones(len(run)), drawn]), grid)

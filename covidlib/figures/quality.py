@@ -10,11 +10,14 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 from statsmodels.stats.proportion import proportion_confint
 
-from covidlib.evaluation import Interval, intervals, roc_band
+from covidlib.evaluation import Interval, intervals, mean_roc, roc_band
 from covidlib.evaluation.bootstrap import Runs
 from covidlib.evaluation.predictions import PREFIX, scored
 from covidlib.figures.style import DASHES, GREY, legend_below, looks
 from covidlib.tables import format_interval
+
+POINTS = 201  # at which curves are read
+BANDED = 3  # more bands hide each other
 
 
 def roc_curves(
@@ -39,20 +42,19 @@ def roc_curves(
             both print the same interval.
     """
     ax.plot([0, 1], [0, 1], color="0.8", linewidth=1, zorder=0)
-    banded = len(models) <= 3
 
-    def draw(name: str, runs: Runs, draws: int = 1, **look: object) -> pd.DataFrame:
-        curve = roc_band(runs, positive, split, resamples=draws, seed=seed, points=201)
+    def draw(name: str, runs: Runs, **look: object) -> None:
+        curve = mean_roc(runs, positive, split, points=POINTS)
         label = f"{name}: {format_interval(_area(runs, positive, split, seed))}"
         ax.plot(curve["fpr"], curve["tpr"], label=label, **look)
-        return curve
 
     for name, look in looks(list(models)):
-        draws = resamples if banded else 1
-        curve = draw(name, models[name], draws, linewidth=2, zorder=3, **look)
-        if banded:
-            band = {"alpha": 0.15, "linewidth": 0, "color": look["color"]}
-            ax.fill_between(curve["fpr"], curve["low"], curve["high"], zorder=2, **band)
+        draw(name, models[name], linewidth=2, zorder=3, **look)
+        if len(models) <= BANDED:
+            options = {"resamples": resamples, "seed": seed, "points": POINTS}
+            band = roc_band(models[name], positive, split, **options)
+            filled = {"alpha": 0.15, "linewidth": 0, "color": look["color"]}
+            ax.fill_between(band["fpr"], band["low"], band["high"], zorder=2, **filled)
     for i, (name, runs) in enumerate((floors or {}).items(), 1):
         dash = DASHES[i % len(DASHES)]
         draw(f"floor, {name}", runs, color=GREY, linewidth=1.4, linestyle=dash, zorder=1)

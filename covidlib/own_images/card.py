@@ -8,13 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from covidlib import figures
-from covidlib.evaluation import Interval, confusion, difference, intervals, per_class
+from covidlib.evaluation import Interval, confusion, intervals, per_class, score
 from covidlib.evaluation.calibration import (
     at_temperature,
     brier,
     calibration_error,
     chance_error,
 )
+from covidlib.evaluation.contrasts import Effect, contrast
 from covidlib.own_images import html
 from covidlib.own_images.auditing import SIGHT, Audit
 from covidlib.own_images.choosing import Choice
@@ -50,21 +51,28 @@ def of_one_run(interval: Interval) -> str:
     return format_interval(interval).removesuffix(" (n=1)")
 
 
-def against_floors(record: Record, audit: Audit, metric: str = "auc") -> dict[str, Interval]:
-    """Return the network's metric minus each floor's, on the same test images."""
+def against_floors(record: Record, audit: Audit, metric: str = "auc") -> dict[str, Effect]:
+    """Return the network's metric minus each floor's, on the same test images.
+
+    Empty if these images do not define the metric.
+    """
     positive = audit.inspection.own.positive
     network = positive_last(record.test, positive)
-    return {
-        name: difference(
-            [positive_last(run, positive) for run in runs], network, [metric], resamples=500
-        )[metric]
+    if score(network, metric).reason:
+        return {}
+    floors = {
+        name: [positive_last(run, positive) for run in runs]
         for name, runs in audit.findings.runs.items()
+    }
+    return {
+        name: contrast([[(1, [network]), (-1, runs)]], metric, resamples=500)
+        for name, runs in floors.items()
     }
 
 
 def verdict(record: Record, audit: Audit) -> str:
     """Say in one sentence whether the network is better than the best floor."""
-    gains = {n: i for n, i in against_floors(record, audit).items() if i.value == i.value}
+    gains = against_floors(record, audit)
     if not gains:
         return "The test images cannot decide an AUC."
     name, gain = min(gains.items(), key=lambda item: item[1].value)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from covidlib import figures
 from covidlib.book import Page
 from covidlib.data_page import PlainTable
-from covidlib.evaluation import confusion, roc_band
+from covidlib.evaluation import confusion, mean_roc
 from covidlib.evaluation.comparisons import Comparison, corrected_t
 from covidlib.models.ma_net import MANetSettings
 from covidlib.pages import results
@@ -243,7 +243,7 @@ def draw_rocs(axes: Sequence[Axes], runs: Results, best: int = 3) -> None:
             continue
         ax.set_title(f"data set {letter}, {'recorded' if own.shown else 'this run'}")
         curves = {
-            name: roc_band([r.predictions for r in records], COVID, resamples=2)
+            name: mean_roc([r.predictions for r in records], COVID)
             for name, records in source.items()
         }
         order = sorted(curves, key=lambda name: curves[name]["tpr"].mean(), reverse=True)

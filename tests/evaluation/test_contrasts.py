@@ -4,7 +4,8 @@ from scipy import stats
 from synthetic_predictions import predictions
 
 from covidlib.errors import DataError
-from covidlib.evaluation import difference, score
+from covidlib.evaluation import intervals, score
+from covidlib.evaluation.comparisons import delong
 from covidlib.evaluation.contrasts import contrast, over_runs, paired, weakest
 from covidlib.evaluation.effects import BY_PATIENTS, BY_REPEATS
 
@@ -15,18 +16,35 @@ def runs(skill, seeds=(0, 1, 2), n=120, **options):
     return [predictions(n, skill=skill, seed=int(100 * skill) + s, **options) for s in seeds]
 
 
-def test_one_difference_is_that_of_the_paired_bootstrap():
+def test_one_difference_agrees_with_delong():
     worse, better = runs(0.5), runs(1.5)
-    found = contrast([[(1, better[:1]), (-1, worse[:1])]], resamples=2000)
-    expected = difference(worse[:1], better[:1], ["auc"])["auc"]
-    assert found.value == pytest.approx(expected.value)
-    assert found.low == pytest.approx(expected.low, abs=0.01)
-    assert found.high == pytest.approx(expected.high, abs=0.01)
+    found = contrast([[(1, better[:1]), (-1, worse[:1])]], resamples=4000)
+    positive = better[0]["label"] == "covid"
+    areas, table = delong(positive, np.stack([t["p_covid"] for t in (better[0], worse[0])]))
+    error = np.sqrt(table[0, 0] + table[1, 1] - 2 * table[0, 1])
+    assert found.value == pytest.approx(areas[0] - areas[1])
+    assert (found.high - found.low) / 2 == pytest.approx(1.96 * error, rel=0.1)
     assert found.p_value < 0.01 and found.test == BY_PATIENTS
-    whole = contrast([[(1, better), (-1, worse)]], resamples=2000)
-    assert whole.value == pytest.approx(difference(worse, better, ["auc"])["auc"].value)
-    assert (whole.units, whole.runs, whole.images) == (1, 3, 120)
-    assert whole.test.startswith(BY_REPEATS) and whole.p_value < 0.01
+
+
+def test_a_mean_difference_is_that_of_the_means():
+    worse, better = runs(0.5), runs(1.5)
+    found = contrast([[(1, better), (-1, worse)]])
+    sides = [intervals(side, ["auc"])["auc"].value for side in (better, worse)]
+    assert found.value == pytest.approx(sides[0] - sides[1])
+    assert (found.units, found.runs, found.images) == (1, 3, 120)
+    assert found.test.startswith(BY_REPEATS) and found.p_value < 0.01
+    back = contrast([[(1, worse), (-1, better)]])
+    assert (back.value, back.low) == pytest.approx((-found.value, -found.high))
+
+
+def test_shared_difficulty_cancels_in_a_difference():
+    one = predictions(203, skill=1.0)
+    two = one.copy()
+    two["p_covid"] = (one["p_covid"] + np.random.default_rng(0).uniform(0, 0.02, 203)) / 1.02
+    two["p_healthy"] = 1 - two["p_covid"]
+    paired, alone = contrast([[(1, [two]), (-1, [one])]]), intervals(one)["auc"]
+    assert paired.high - paired.low < 0.2 * (alone.high - alone.low)
 
 
 def test_a_difference_of_differences_is_what_its_four_scores_give():
@@ -86,7 +104,8 @@ def test_folds_are_put_together():
     better[1]["sample"] = "other " + better[1]["sample"]
     found = contrast([[(1, better), (-1, folds)]], **FEW)
     assert found.images == 80
-    assert found.value == pytest.approx(difference(folds, better, ["auc"])["auc"].value)
+    values = [[score(t, "auc").value for t in side] for side in (better, folds)]
+    assert found.value == pytest.approx(np.mean(values[0]) - np.mean(values[1]))
 
 
 def test_models_on_other_images_are_refused():
