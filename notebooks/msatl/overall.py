@@ -51,7 +51,7 @@ with figures.style():
 # %% [markdown]
 # ## Table 2
 #
-# *Recorded* is the mean over runs on the real images with a 95% interval that draws test patients and runs anew.
+# *Recorded* is the mean over runs on the real images with a 95% interval over test patients and runs.
 # A verdict compares the paper's number with that interval.
 
 # %% tags=["table", "hide-input"]

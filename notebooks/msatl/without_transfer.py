@@ -70,7 +70,7 @@ with figures.style():
 # %% [markdown]
 # ## Table 4, the rows without transfer
 #
-# *Recorded* is the mean over runs on the real images with a 95% interval that draws test patients and runs anew; *this run* is what the cells above just trained.
+# *Recorded* is the mean over runs on the real images with a 95% interval over test patients and runs; *this run* is what the cells above just trained.
 # A verdict compares the paper's number with the recorded interval.
 
 # %% tags=["table", "hide-input"]
