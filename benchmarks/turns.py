@@ -23,7 +23,7 @@ Contestant = Iterator[object]  # one step at each next(), for ever
 def chosen_device(name: str) -> torch.device:
     """Return the device of that name, the best there is if it is empty."""
     torch.backends.cudnn.benchmark = True
-    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    return torch.device(name) if name else Resources().device
 
 
 def described(device: torch.device) -> str:

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from covidlib.clock import own_clock, wait
 from covidlib.errors import DataError
 from covidlib.models.cxr_classifiers import ATTENTIONS, PAPER_MODELS, CxrClassifierSettings
+from covidlib.training.fit import Resources
 from covidlib.training.precision import autocast
 
 FILE = "overheads.json"
@@ -60,7 +61,7 @@ def measure(
     """
     from covidlib.runs.provenance import hardware, software
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = Resources().device
     seconds: dict[str, list[float]] = {}
     for backbone in backbones:
         kinds = [kind for kind in ATTENTIONS if (backbone, kind) in PAPER_MODELS]

@@ -8,6 +8,7 @@ import torch
 from covidlib.clock import own_clock, wait
 from covidlib.models.cost import cost
 from covidlib.settings import NetworkSettings
+from covidlib.training.fit import Resources
 from covidlib.training.method import Inputs
 from covidlib.training.precision import autocast
 from covidlib.training.supervised import logits
@@ -53,7 +54,7 @@ def times_of(settings: NetworkSettings, size: int, rounds: int) -> dict[int, np.
     As in scoring: bfloat16, evaluation mode. Reading an image is not included, nor, for mask
     attention, the segmentation before it.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = Resources().device
     network = settings.build(2).to(device, memory_format=torch.channels_last).eval()
     clock, found = own_clock(device), {}
     for batch in BATCHES:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
-import torch
 
 from covidlib.benchmark import GROUPS, Board, called, crossed, external, own
 from covidlib.benchmark.areas import Cell, Measure, miscalibration
@@ -17,6 +16,7 @@ from covidlib.pages.results import NOT_YET
 from covidlib.plans.across import HELD_OUT, LEARNT, NETWORKS, SIZES, TITLES, XRAYS
 from covidlib.runs.provenance import hardware
 from covidlib.tables import NOTHING, format_interval
+from covidlib.training.fit import Resources
 
 
 def matrix_table(which: Board) -> PlainTable:
@@ -94,7 +94,7 @@ def prices(page: Page) -> dict[str, Price]:
 
 def price_table(found: Mapping[str, Price]) -> PlainTable:
     """Return parameters, multiply-adds and milliseconds of every network."""
-    facts = hardware(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    facts = hardware(Resources().device)
     machine = f"{facts['hardware']}, threads: {facts['threads']}"
     rows = {}
     for network, one in found.items():

@@ -18,6 +18,7 @@ from covidlib.runs.record import Record
 from covidlib.runs.running import load
 from covidlib.runs.spec import RunSpec
 from covidlib.training.data import TrainingData
+from covidlib.training.fit import Resources
 from covidlib.training.method import prepare
 from covidlib.training.precision import autocast
 from covidlib.training.supervised import Supervised, logits
@@ -133,7 +134,7 @@ def score_run(
         batches: per test.
     """
     method, rows = load(record, spec, data), data.rows("test")
-    method.to("cuda" if torch.cuda.is_available() else "cpu")
+    method.to(Resources().device)
     table = data.table.iloc[rows.numpy()].reset_index(drop=True)
     draws, hits, metrics = np.zeros(len(rows), int), np.zeros(len(rows), int), []
     for repeat in range(repeats):

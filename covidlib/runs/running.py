@@ -90,7 +90,7 @@ def run(
             store.forget(spec)  # of a process that was killed between its record and this line
             return _same_data(found, data)
         resources = resources or Resources()
-        data = _shown(spec, data, parents, root, _device(resources))
+        data = _shown(spec, data, parents, root, resources.device)
         parent = None if spec.init is None else parents[spec.init.key]
         return _train(spec, store, data, parent, profile, resources, progress)
 
@@ -117,7 +117,7 @@ def shown(spec: RunSpec, store: Store, root: str | Path | None = None) -> Traini
         if found is None:
             raise RunError(f"{finder.key} finds the lungs of {spec.key} and is not in the store")
         parents[finder.key] = found
-    return _shown(spec, data, parents, root, _device(Resources()))
+    return _shown(spec, data, parents, root, Resources().device)
 
 
 def _shown(spec, data, parents, root, device) -> TrainingData:
@@ -156,7 +156,7 @@ def _train(spec, store, data, parent, profile, resources, progress) -> Record:
         transfer(method.network, load_file(parent.weights))
     told = None if progress is None else partial(progress, spec)
     identity = {"images": data.dataset.fingerprint, "settings": _digest(described(spec))}
-    device = _device(resources)
+    device = resources.device
     with _isolated(device, resources.threads):
         taken = method.take() if isinstance(method, Graft) else None
         if taken is None:
@@ -269,8 +269,3 @@ def load(record: Record, spec: RunSpec, data: TrainingData) -> Method:
     method = build(spec, data)
     method.network.load_state_dict(load_file(record.weights))
     return method
-
-
-def _device(resources: Resources) -> torch.device:
-    cuda = resources.accelerator != "cpu" and torch.cuda.is_available()
-    return torch.device("cuda" if cuda else "cpu")

@@ -56,6 +56,12 @@ class Resources:
         if min(self.devices, 1 if self.threads is None else self.threads) < 1:
             raise RunError("a run has at least one device and one thread")
 
+    @property
+    def device(self) -> torch.device:
+        """Where networks and images go: the GPU if there is one and it is not refused."""
+        cuda = self.accelerator != "cpu" and torch.cuda.is_available()
+        return torch.device("cuda" if cuda else "cpu")
+
 
 def check_device(resources: Resources) -> None:
     """Refuse a GPU where there is none, which the loop would do after the images are decoded.
@@ -165,7 +171,7 @@ def make_trainer(method: Method, resources: Resources, callbacks: list[Callback]
         accelerator=resources.accelerator,
         devices=resources.devices,
         strategy="ddp_spawn" if many else "auto",
-        sync_batchnorm=many and resources.accelerator != "cpu" and torch.cuda.is_available(),
+        sync_batchnorm=many and resources.device.type == "cuda",
         precision=method.settings.precision,
         max_epochs=method.settings.epochs,
         callbacks=callbacks,
