@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from io import StringIO
@@ -121,6 +121,19 @@ def _difference(first: Tensor, second: Tensor) -> dict[str, float]:
         "q95": float(np.quantile(apart, 0.95)),
         "maximum": float(apart.max()),
     }
+
+
+def last_ones(backbone: str, sizes: Sequence[int], borders: str = "zeros") -> pd.Series:
+    """Return the mean of the last map of a mask of ones, by side of the image.
+
+    Args:
+        backbone: a network.
+        sizes: sides of square images, pixels.
+        borders: what lies outside; "visible" leaves 1.
+    """
+    *_, path = masked(backbone, borders).products.values()
+    means = [float(pool(torch.ones(1, 1, size, size), path, borders).mean()) for size in sizes]
+    return pd.Series(means, index=list(sizes), name=backbone)
 
 
 def all_ones(size: int, borders: str) -> dict[str, np.ndarray]:

@@ -7,8 +7,19 @@ import torch
 from covidlib.data import open_dataset
 from covidlib.data.phantoms import PhantomSettings
 from covidlib.errors import DataError
-from covidlib.mask_findings import STOPS, all_ones, contrast, find, read, skips, write
-from covidlib.models.cxr_classifiers import CxrClassifierSettings
+from covidlib.mask_findings import (
+    STOPS,
+    all_ones,
+    contrast,
+    find,
+    last_ones,
+    masked,
+    read,
+    skips,
+    write,
+)
+from covidlib.models.cxr_classifiers import BACKBONES, CxrClassifierSettings
+from covidlib.plans.manet import pixels
 
 
 def square(side=64):
@@ -76,3 +87,22 @@ def test_drawn_masks_are_never_kept(drawn, tmp_path):
         write(drawn, tmp_path)
     with pytest.raises(DataError, match="missing"):
         read(tmp_path, 64)
+
+
+def test_small_images_leave_little_of_a_mask_of_ones():
+    found = last_ones("inceptionv3", [96, 512])
+    assert found[96] < 1e-6 and found[512] > 0.5
+    assert last_ones("inceptionv3", [96], "visible").tolist() == [1]
+    *_, last = all_ones(128, "zeros").values()
+    assert last_ones("resnet34", [128])[128] == pytest.approx(last.mean())
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_a_recorded_network_has_maps_to_train_with(backbone):
+    size = pixels("laptop", backbone)
+    assert last_ones(backbone, [size])[size] > 0.01
+
+
+def test_the_last_map_is_that_of_the_last_product():
+    network = masked("inceptionv3")
+    assert next(reversed(network.products)) == "Mixed_7c.cat_3"

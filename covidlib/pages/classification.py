@@ -14,7 +14,7 @@ from covidlib.evaluation.convergence import fluctuation, rise
 from covidlib.pages import by_class
 from covidlib.pages.results import Results, nothing, paired_table
 from covidlib.plans import plan
-from covidlib.plans.manet import ATTENTIONS, BACKBONES, VARIANTS, label
+from covidlib.plans.manet import ATTENTIONS, BACKBONES, VARIANTS, label, pixels
 from covidlib.published import paper_values, published
 from covidlib.tables import ComparisonTable, Row, comparison_table, verdict_counts
 
@@ -35,7 +35,11 @@ def small(cell: Mapping[str, str]) -> bool:
 def settings_table(profile: str) -> pd.DataFrame:
     """Set the settings of a profile beside the paper's (manet sec. 2.3 and 4.2)."""
     ours, paper = (plan(NAME, p, phantoms=False).rows[3].specs for p in (profile, "paper"))
-    return pd.DataFrame({"paper": _settings(paper), f"profile {profile}": _settings(ours)})
+    table = pd.DataFrame({"paper": _settings(paper), f"profile {profile}": _settings(ours)})
+    larger = pixels(profile, "inceptionv3")
+    if larger > ours[0].training.size:
+        table.loc["pixels", f"profile {profile}"] += f" (Inceptionv3: 1×{larger}²)"
+    return table
 
 
 def _settings(specs) -> dict[str, str]:

@@ -15,7 +15,7 @@ from torch import BoolTensor, fx, nn
 
 from covidlib import figures
 from covidlib.data import Dataset
-from covidlib.mask_findings import STOPS, MapFindings, all_ones, lung_masks, masked
+from covidlib.mask_findings import STOPS, MapFindings, all_ones, last_ones, lung_masks, masked
 from covidlib.models.cxr_classifiers import BACKBONES, CxrClassifierSettings
 from covidlib.models.mask_pooling import Path, receptive_field
 from covidlib.widgets import browser
@@ -155,6 +155,19 @@ def draw_borders(axes: Sequence[Axes], size: int) -> dict[str, np.ndarray]:
         ax.set_axis_off()
     axes[-1].figure.colorbar(picture, ax=list(axes), shrink=0.8)
     return maps
+
+
+def draw_last_ones(ax: Axes, sizes: Sequence[int] = (96, 128, 160, 192, 224, 299, 512)) -> Axes:
+    """Draw the mean last map of a mask of ones by side of the image, a line per network."""
+    for number, backbone in enumerate(BACKBONES):
+        left = last_ones(backbone, sizes)
+        look = {"marker": "o", "color": figures.PALETTE[number]}
+        ax.plot(left.index, left, label=TITLES[backbone], **look)
+    ax.set(xscale="log", yscale="log", xlabel="side of the image, pixels", ylabel="mean last map")
+    ax.set_xticks(sizes, [f"{size}" for size in sizes])
+    ax.minorticks_off()
+    ax.legend()
+    return ax
 
 
 def draw_contrast(ax: Axes, findings: MapFindings, title: str) -> Axes:

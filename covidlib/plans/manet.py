@@ -22,8 +22,9 @@ ATTENTIONS = {"none": "", "mask": " (MA)", "cbam": " (CBAM)"}
 VARIANTS = {"none": "baseline", "mask": "ma", "cbam": "cbam"}  # in the published tables
 # What is recorded first: the networks that the paper says most about, last the dearest one.
 RANKS = {"resnet50": 0, "resnet34": 1, "inceptionv3": 2, "vgg16": 3}
-# Inceptionv3 halves its input five times without padding: fewer pixels leave nothing.
-LEAST = {"inceptionv3": 75}
+# Inceptionv3 halves its input five times without padding: fewer than 75 pixels leave nothing. Of
+# its maps, fewer than 224 leave nothing to train with (see the page on mask attention).
+LEAST = {"inceptionv3": {"smoke": 75, "laptop": 224}}
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,11 @@ def segmenter(profile: str, phantoms: bool, fold: int = 0, seed: int = 0) -> Run
     )
 
 
+def pixels(profile: str, backbone: str) -> int:
+    """Return the side of the images that a classifier sees."""
+    return max(SIZES[profile].classification.size, LEAST.get(backbone, {}).get(profile, 0))
+
+
 def classifier(
     profile: str,
     phantoms: bool,
@@ -103,7 +109,7 @@ def classifier(
     The lungs are those that the first fold's segmentation finds.
     """
     stage = SIZES[profile].classification
-    size = max(stage.size, LEAST.get(backbone, 0))
+    size = pixels(profile, backbone)
     return RunSpec(
         CxrClassifierSettings(backbone, attention),
         DataSettings(

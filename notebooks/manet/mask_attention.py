@@ -28,6 +28,7 @@ import matplotlib.pyplot as plt
 
 from covidlib import book, figures, mask_findings
 from covidlib.pages import mask_attention as parts
+from covidlib.plans import manet
 
 page = book.start(profile, data, seed)
 
@@ -131,6 +132,22 @@ with figures.style():
     fig, axes = plt.subplots(1, 6, figsize=(10, 2.4))
     ones = parts.draw_borders(axes, size=512)
 page.glue("ones_mean", ones["layer 4"].mean())
+
+# %% [markdown]
+# The smaller the image, the more of every pooling lies outside it.
+# Inceptionv3 suffers most: its 7×7 poolings come where an image of 96 pixels has 4×4 features left.
+
+# %% mystnb={"figure": {"name": "fig-manet-sizes", "caption": "What the last map of a mask of ones is on average, by size of the image, when the outside counts as no lung. Both axes are logarithmic."}} tags=["hide-input"]
+with figures.style():
+    parts.draw_last_ones(plt.gca())
+for size in (96, 224):
+    page.glue(f"inception_{size}", f"{mask_findings.last_ones('inceptionv3', [size])[size]:.1g}")
+page.glue("inception_pixels", manet.pixels("laptop", "inceptionv3"))
+
+# %% [markdown]
+# At 96 pixels its last map is {glue:text}`inception_96`, at 224 {glue:text}`inception_224`.
+# Features that small drown in the constant under the root of batch norm, and with them their gradients: such a network answers every image alike.
+# The profile `laptop` therefore shows Inceptionv3, plain too, images of {glue:text}`inception_pixels` pixels, and 96 to the others.
 
 # %% [markdown]
 # ## What the map still knows
