@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 
 import covidlib
-from covidlib.data import cache
-from covidlib.data.cache import Cached, build_cache, damaged
+from covidlib.data import cache_building
+from covidlib.data.cache import Cached, build_cache
+from covidlib.data.cache_manifest import damaged
 from covidlib.data.decoding import read_grey
 from covidlib.data.dicom import MissingExtra
 from covidlib.data.preprocessing import Preprocessing, prepare, prepare_mask
@@ -67,7 +68,7 @@ def entries() -> list[str]:
 
 @pytest.mark.parametrize("workers", [None, 1, 2])
 def test_rows_are_the_prepared_images_in_table_order(drawn, monkeypatch, workers):
-    monkeypatch.setattr(cache, "CHUNK", 2)
+    monkeypatch.setattr(cache_building, "CHUNK", 2)
     cached = build_cache(drawn, SMALL, workers=workers)
     assert cached.images.dtype == np.uint8
     assert isinstance(cached.images, np.memmap)
@@ -177,7 +178,7 @@ def test_bad_files_stop_the_build_together_before_anything_is_kept(drawn):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_skipping_leaves_rows_out_with_a_record(drawn, monkeypatch, workers):
-    monkeypatch.setattr(cache, "CHUNK", 2)
+    monkeypatch.setattr(cache_building, "CHUNK", 2)
     whole = build_cache(drawn, SMALL).images
     said = spoil(drawn)
     for _ in range(2):
@@ -258,7 +259,7 @@ def test_a_build_that_stops_leaves_nothing_behind(drawn, monkeypatch, failure):
         raise failure
 
     with monkeypatch.context() as patch:
-        patch.setattr(cache, "prepare", stop)
+        patch.setattr(cache_building, "prepare", stop)
         with pytest.raises(type(failure) if isinstance(failure, Exception) else failure):
             build_cache(drawn, SMALL)
     assert entries() == []
@@ -274,13 +275,14 @@ BUILDER = """
 import json, logging, os, shutil, signal, sys
 from pathlib import Path
 import pandas as pd
-from covidlib.data import cache
+from covidlib.data import cache, cache_building, cache_manifest
+from covidlib.data.preprocessing import Preprocessing
 from covidlib.data.table import Dataset
 
 logging.basicConfig(level=logging.INFO)
 drawn = Dataset("drawn", pd.read_pickle(sys.argv[1]), ("a", "b"))
-settings = cache.Preprocessing(size=16)
-cache.CHUNK = 2
+settings = Preprocessing(size=16)
+cache_building.CHUNK = 2
 """
 
 
@@ -305,7 +307,7 @@ print("ready", flush=True)
 while not os.path.exists(sys.argv[1] + ".go"):
     time.sleep(0.001)
 cached = cache.build_cache(drawn, settings, workers=1, verify=True)
-print(cached.images.sum(), cache.damaged(cached.folder))
+print(cached.images.sum(), cache_manifest.damaged(cached.folder))
 """
     builders = [start(drawn, tmp_path, meet) for _ in range(3)]
     for builder in builders:
@@ -321,13 +323,14 @@ print(cached.images.sum(), cache.damaged(cached.folder))
 KILLED_EVERYWHERE = """
 # Death comes before or after each of these: what changes the disk, and the steps between.
 CALLS = {os.mkdir, os.rename, os.replace, os.fsync, os.unlink, os.rmdir, os.posix_fallocate}
+FILES = {module.__file__ for module in (cache_building, cache_manifest)}
 STEPS = {"_fill_rows", "_drop_rows", "_describe"}
 
 def die_at(number):
     seen = 0
     def count(frame, event, call):
         nonlocal seen
-        step = frame.f_code.co_name in STEPS and frame.f_code.co_filename == cache.__file__
+        step = frame.f_code.co_name in STEPS and frame.f_code.co_filename in FILES
         if call in CALLS if event.startswith("c_") else step:
             seen += 1
             if seen == number:
@@ -351,7 +354,7 @@ while True:
         break
     assert os.WTERMSIG(status) == signal.SIGKILL, status
     deaths += 1
-    state = "absent" if not folder.exists() else ",".join(cache.damaged(folder)) or "whole"
+    state = "absent" if not folder.exists() else ",".join(cache_manifest.damaged(folder)) or "whole"
     states.add(state)
 print(deaths, json.dumps(sorted(states)))
 """
