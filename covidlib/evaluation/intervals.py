@@ -1,6 +1,7 @@
 """How sure a number is: intervals of metrics and of ROC curves."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -52,11 +53,30 @@ def intervals(
     found = {}
     for metric in metrics:
         drawn = [drawn_scores(table, metric, split, resamples, seed) for table in tables]
-        repeats = np.column_stack(drawn)
-        value, low, high, reason = _bounds(known, metric, repeats[0], repeats[1:])
-        std = float(repeats[0].std(ddof=1)) if len(tables) > 1 else float("nan")
-        found[metric] = Interval(value, low, high, len(tables), images, std, reason)
+        found[metric] = _explained(mean_interval(np.column_stack(drawn), images), known, metric)
     return found
+
+
+def mean_interval(table: np.ndarray, images: int) -> Interval:
+    """Return the mean over runs of a share, with its 95% interval.
+
+    Args:
+        table: first the share of each run, then its values when patients are drawn anew, the same
+            ones for all. Shape: (1 + resamples, runs).
+        images: how many went in.
+    """
+    values = table[0]
+    value, count = float(values.mean()), len(values)
+    std = float(values.std(ddof=1)) if count > 1 else float("nan")
+    low, high, reason = np.nan, np.nan, "undefined in a run"
+    if not np.isnan(value):
+        try:
+            spread = spread_of([Repeats(values, table[1:])])
+            low, high = (float(bound) for bound in np.clip([spread.low, spread.high], *BOUNDED))
+            reason = "every resample agrees" if low == high else ""
+        except DataError as problem:
+            reason = str(problem)
+    return Interval(value, low, high, count, images, std, reason)
 
 
 def _together(tables: Sequence[pd.DataFrame], split: str | None) -> list[Scored]:
@@ -68,26 +88,17 @@ def _together(tables: Sequence[pd.DataFrame], split: str | None) -> list[Scored]
     return runs
 
 
-def _bounds(
-    runs: Sequence[Scored], metric: str, values: np.ndarray, draws: np.ndarray
-) -> tuple[float, float, float, str]:
-    """Return the mean of a metric, its bounds, and what is special about them."""
-    value = float(values.mean())
-    if np.isnan(value):
+def _explained(found: Interval, runs: Sequence[Scored], metric: str) -> Interval:
+    """Say why a metric is undefined, and bound one that no image speaks against."""
+    if np.isnan(found.value):
         reasons = (compute(run, metric).reason for run in runs)
-        return value, np.nan, np.nan, next(reason for reason in reasons if reason)
-    try:
-        spread = spread_of([Repeats(values, draws)])
-    except DataError as problem:
-        return value, np.nan, np.nan, str(problem)
-    if spread.low < spread.high:
-        low, high = np.clip([spread.low, spread.high], *BOUNDED)
-        return value, float(low), float(high), ""
-    if value not in BOUNDED:
-        return value, spread.low, spread.high, "every resample agrees"
+        return replace(found, std=np.nan, reason=next(reason for reason in reasons if reason))
+    if found.low != found.high or found.value not in BOUNDED:
+        return found
     people = _evidence(runs, metric)
-    low, high = proportion_confint(people * value, people, method="beta")
-    return value, float(low), float(high), "every resample agrees; exact binomial bound"
+    low, high = proportion_confint(people * found.value, people, method="beta")
+    reason = f"{found.reason}; exact binomial bound"
+    return replace(found, low=float(low), high=float(high), reason=reason)
 
 
 def _evidence(runs: Sequence[Scored], metric: str) -> int:

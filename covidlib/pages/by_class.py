@@ -10,6 +10,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from covidlib import figures
 from covidlib.evaluation import Interval, confusion
+from covidlib.evaluation.intervals import mean_interval
 from covidlib.evaluation.predictions import Scored, scored
 from covidlib.evaluation.resampling import draw
 from covidlib.pages.results import NOT_YET, Results, nothing
@@ -45,8 +46,8 @@ def class_table(results: Results) -> ComparisonTable:
         ours = (found.get(name) or _undefined(runs, SCORES) for found, runs in sides)
         rows.append(Row(name, paper, *ours))
     note = (
-        "Shares with 95% intervals over patients; recorded: mean over trials. The paper prints its "
-        "best trial by test accuracy, which flatters. Undefined cells are not testable here."
+        "Shares with 95% intervals over patients and trials. The paper prints its best trial by "
+        "test accuracy, which flatters. Undefined cells are not testable here."
     )
     return comparison_table(rows, SCORES, note=note)
 
@@ -63,19 +64,18 @@ def class_scores(
         return {}
     sides, weights = _drawn(records, resamples, seed)
     first = sides[0]
-    means = {}
+    found = {}
     whole = dict.fromkeys(SCORES, 0.0)
     for number, name in enumerate(first.classes):
         parts = [_one_class(side.truth, side.predicted, number, weights) for side in sides]
-        means[name] = {score: np.mean([part[score] for part in parts], axis=0) for score in SCORES}
+        found[name] = {score: np.column_stack([part[score] for part in parts]) for score in SCORES}
         share = weights @ (first.truth == number) / weights.sum(axis=1)
         for score in SCORES:
-            values = np.mean([np.nan_to_num(part[score]) for part in parts], axis=0)
-            whole[score] = whole[score] + share * values
+            whole[score] = whole[score] + share[:, None] * np.nan_to_num(found[name][score])
     origin = tuple(record.provenance for record in records)
     return {
-        name: Measured({s: _interval(mean[s], len(sides), len(first)) for s in SCORES}, origin)
-        for name, mean in (means | {WHOLE: whole}).items()
+        name: Measured({s: _interval(tables[s], len(first)) for s in SCORES}, origin)
+        for name, tables in (found | {WHOLE: whole}).items()
     }
 
 
@@ -116,12 +116,10 @@ def _one_class(truth, predicted, number: int, weights: np.ndarray) -> dict[str, 
     }
 
 
-def _interval(values: np.ndarray, runs: int, images: int) -> Interval:
-    value, drawn = float(values[0]), values[1:]
-    if np.isnan(value) or np.isnan(drawn).all():
-        return Interval(np.nan, np.nan, np.nan, runs, images, reason="never predicted")
-    low, high = np.nanquantile(drawn, (0.025, 0.975))
-    return Interval(value, float(low), float(high), runs, images)
+def _interval(table: np.ndarray, images: int) -> Interval:
+    """Return the mean over trials with its interval. Shape: (1 + resamples, trials)."""
+    found = mean_interval(table, images)
+    return replace(found, reason="never predicted") if np.isnan(found.value) else found
 
 
 def confusion_table(results: Results) -> ComparisonTable:
@@ -133,9 +131,9 @@ def confusion_table(results: Results) -> ComparisonTable:
         printed = {CALLED[c]: _share(counts.loc[name], c) for c in CLASSES}
         rows.append(Row(f"actual {SHORT[name]}", printed, *(side.get(name, ()) for side in sides)))
     note = (
-        "Shares of the images of an actual class, with 95% intervals over patients; recorded: mean "
-        "over trials. Paper: the counts of its third trial, over those of the row. Undefined cells "
-        "are not testable here."
+        "Shares of the images of an actual class, with 95% intervals over patients and trials. "
+        "Paper: the counts of its third trial, over those of the row. Undefined cells are not "
+        "testable here."
     )
     return comparison_table(rows, list(CALLED.values()), note=note)
 
@@ -172,9 +170,9 @@ def confusion_shares(
                 cells[title] = _undefined(records, [title], UNKNOWN).intervals[title]
                 continue
             number = first.classes.index(guess)
-            called = np.mean([side.predicted == number for side in sides], axis=0)
-            shares = (weights @ (there * called)) / (weights @ there)
-            cells[title] = _widened(_interval(shares, len(sides), int(there.sum())), patients)
+            called = np.column_stack([there & (side.predicted == number) for side in sides])
+            shares = (weights @ called) / (weights @ there)[:, None]
+            cells[title] = _widened(_interval(shares, int(there.sum())), patients)
         found[name] = Measured(cells, origin)
     return found
 
