@@ -15,7 +15,7 @@ from covidlib.data.preprocessing import Preprocessing
 from covidlib.evaluation.localization import enclosing_box, iou, region
 from covidlib.explain.checks import blob
 from covidlib.models.ma_net import MANetSettings
-from covidlib.plans.magsd import CLAHE, FOLDS, PHANTOM, SIZES, run_of
+from covidlib.plans.magsd_runs import CLAHE, FOLDS, PHANTOM, SIZES, run_of
 from covidlib.runs.folds import fold_of
 from covidlib.runs.provenance import of_images
 from covidlib.runs.record import Record

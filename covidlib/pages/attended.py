@@ -11,7 +11,8 @@ from torch import Tensor
 from covidlib.book import Page
 from covidlib.figures import overlay
 from covidlib.models.ma_net import MANetSettings
-from covidlib.plans.magsd import PROPOSED, images, proposed, run_of
+from covidlib.plans.magsd import PROPOSED
+from covidlib.plans.magsd_runs import images, proposed, run_of
 from covidlib.runs.record import Record
 from covidlib.runs.recorded import recorded
 from covidlib.runs.running import load, run

@@ -18,7 +18,7 @@ from covidlib.data.preprocessing import Preprocessing, prepare
 from covidlib.data.splits import split_counts, split_table
 from covidlib.data_page import PlainTable
 from covidlib.figures import image_grid
-from covidlib.plans.magsd import CLAHE, FOLDS
+from covidlib.plans.magsd_runs import CLAHE, FOLDS
 from covidlib.verdicts import ABOVE, BELOW, REPRODUCED
 
 NAMES = ("magsd-a", "magsd-b", "magsd-c", "magsd-localization")

@@ -14,8 +14,9 @@ from covidlib.evaluation.predictions import scored
 from covidlib.evaluation.resampling import draw
 from covidlib.pages.magsd_imbalance import weighted_tests
 from covidlib.pages.results import NOT_YET, Results
-from covidlib.plans.magsd import FOLDS, PHANTOM, PROPOSED
+from covidlib.plans.magsd import PROPOSED
 from covidlib.plans.magsd_ours import BY_IMAGE, NETWORKS, WEIGHTED
+from covidlib.plans.magsd_runs import FOLDS, PHANTOM
 from covidlib.protocol_scores import (
     BATCHES,
     REPEATS,

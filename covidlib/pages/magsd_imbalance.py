@@ -6,8 +6,8 @@ from covidlib.data.compositions import COMPOSITIONS
 from covidlib.data_page import PlainTable
 from covidlib.pages.magsd_results import fold_tests
 from covidlib.pages.results import Results
-from covidlib.plans.magsd import SETS
 from covidlib.plans.magsd_ours import NETWORKS, WEIGHTED
+from covidlib.plans.magsd_runs import SETS
 from covidlib.tables import ComparisonTable
 from covidlib.training.supervised import balanced
 

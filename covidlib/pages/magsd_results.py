@@ -15,7 +15,8 @@ from covidlib.evaluation.comparisons import Comparison, corrected_t
 from covidlib.models.ma_net import MANetSettings
 from covidlib.pages import results
 from covidlib.pages.results import NOT_YET, Results
-from covidlib.plans.magsd import PROPOSED, RIVALS, SETS
+from covidlib.plans.magsd import PROPOSED, RIVALS
+from covidlib.plans.magsd_runs import SETS
 from covidlib.published import PaperValue, paper_value
 from covidlib.runs.folds import fold_of, image_counts
 from covidlib.runs.record import Record

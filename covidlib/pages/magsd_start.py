@@ -16,7 +16,8 @@ from covidlib.models.bilinear import BilinearSettings
 from covidlib.models.ma_net import MANetSettings
 from covidlib.models.plain_classifiers import PlainSettings
 from covidlib.pages.results import NOT_YET, Results
-from covidlib.plans.magsd import PAPER, PLAIN, PROPOSED, SIZES, run_of
+from covidlib.plans.magsd import PLAIN, PROPOSED
+from covidlib.plans.magsd_runs import PAPER, SIZES, run_of
 from covidlib.runs.record import Record
 from covidlib.settings import NetworkSettings
 from covidlib.training.data import training_data

@@ -19,7 +19,7 @@ from covidlib.data.draws import draw
 from covidlib.data_page import PlainTable
 from covidlib.figures import image_grid
 from covidlib.pages.magsd_data import square, verdict_of
-from covidlib.plans.magsd import CLAHE, PAPER
+from covidlib.plans.magsd_runs import CLAHE, PAPER
 from covidlib.published import published
 from covidlib.verdicts import ABOVE, BELOW, REPRODUCED
 

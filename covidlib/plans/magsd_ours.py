@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from covidlib.models.ma_net import MANetSettings
 from covidlib.models.plain_classifiers import PlainSettings
-from covidlib.plans.magsd import FOLDS, PROPOSED, SIZES, Change, run_of, same, trained
+from covidlib.plans.magsd import PROPOSED
+from covidlib.plans.magsd_runs import FOLDS, SIZES, Change, run_of, same, trained
 from covidlib.plans.plan import Plan, Row
 from covidlib.runs.spec import RunSpec
 from covidlib.settings import MAGSDSettings, NetworkSettings

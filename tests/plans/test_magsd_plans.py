@@ -5,8 +5,9 @@ import pytest
 from covidlib.data.augmentation import MAGSD_TABLE2
 from covidlib.models.ma_net import MANetSettings
 from covidlib.plans import PLANS, plan
-from covidlib.plans.magsd import ABLATIONS, SIZES
+from covidlib.plans.magsd import ABLATIONS
 from covidlib.plans.magsd_ours import DIFFERENCES, LETTER
+from covidlib.plans.magsd_runs import SIZES
 from covidlib.published import paper_value
 from covidlib.runs.reference import in_order
 from covidlib.settings import MAGSDSettings
