@@ -63,7 +63,7 @@ with figures.style():
 # s = \frac{b - c}{a - c},
 # $$ (eq-manet-shortcut)
 #
-# 0 where the view says nothing and 1 where it says as much as the lungs.
+# 0 where the view says nothing, 1 where it says as much as the lungs, and more where it says more.
 # The index of the *shape* is the one that matters for the paper's networks: shape is what blackening the surroundings leaves, and what mask attention is given in every layer.
 
 # %% tags=["table", "hide-input"]
