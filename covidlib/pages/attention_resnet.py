@@ -16,7 +16,7 @@ from covidlib.book import Page
 from covidlib.figures import image_grid, overlay
 from covidlib.models.attention_memory import matrix_bytes, network_bytes
 from covidlib.models.attention_resnet import PLACEMENTS, AttentionResNet, AttentionResNetSettings
-from covidlib.plans.msatl import NAMES
+from covidlib.plans.msatl_target import NAMES
 from covidlib.runs.running import load, run
 from covidlib.runs.spec import RunSpec
 from covidlib.runs.store import Store

@@ -6,12 +6,11 @@ The order of ``PLANS`` is the order of value in which ``covidlib reference`` rec
 from dataclasses import replace
 
 from covidlib.models.attention_resnet import AttentionResNetSettings
+from covidlib.plans.msatl_sizes import target_images
 from covidlib.plans.msatl_tables import TABLES, without_transfer
-from covidlib.plans.msatl_target import NAMES, RATES, SCALED, covid_ct, target
+from covidlib.plans.msatl_target import RATES, SCALED, target
 from covidlib.plans.plan import Plan, Row
 from covidlib.runs.spec import RunSpec
-
-__all__ = ["NAMES", "PLANS", "covid_ct", "learning_rate", "target", "without_transfer"]
 
 
 def learning_rate(profile: str, *, phantoms: bool, seeds: int | None = None) -> Plan:
@@ -22,7 +21,7 @@ def learning_rate(profile: str, *, phantoms: bool, seeds: int | None = None) -> 
     for share in RATES:
         settings = replace(full, lr=SCALED[profile] * share, epochs=max(1, full.epochs * 5 // 8))
         specs = tuple(
-            RunSpec(network, covid_ct(profile, phantoms), settings, seed)
+            RunSpec(network, target_images(profile, phantoms), settings, seed)
             for seed in range(seeds or 1)
         )
         rows.append(Row(f"rate {settings.lr:g}", (), specs))

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable
 
 from covidlib.models.attention_resnet import PLACEMENTS, AttentionResNetSettings
-from covidlib.plans.msatl_stages import PAPERS, STAND_INS, TORCHVISION, Sources, chain
-from covidlib.plans.msatl_target import NAMES, SIZES, covid_ct, target
+from covidlib.plans.msatl_sizes import PAPERS, STAND_INS, TORCHVISION, Sources, target_images
+from covidlib.plans.msatl_stages import chain
+from covidlib.plans.msatl_target import NAMES, SIZES, target
 from covidlib.plans.plan import Plan, Row
 from covidlib.runs.spec import RunSpec
 
@@ -38,7 +39,7 @@ def runs(
 ) -> tuple[RunSpec, ...]:
     """Return the runs on COVID19-CT behind one row, each fine-tuned from its chain of stages."""
     origin = origin or sources(profile)
-    data, training = covid_ct(profile, phantoms), target(profile)
+    data, training = target_images(profile, phantoms), target(profile)
     return tuple(
         RunSpec(
             network, data, training, s, chain(stages, network, profile, phantoms, s, ssl, origin)

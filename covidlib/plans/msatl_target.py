@@ -3,11 +3,8 @@
 from dataclasses import dataclass, replace
 
 from covidlib.data.augmentation import MSATL_CT
-from covidlib.plans.msatl_stages import SIZES as STAGE_SIZES
-from covidlib.plans.msatl_stages import target_images as covid_ct
+from covidlib.plans.msatl_sizes import SIZES as STAGE_SIZES
 from covidlib.settings import SupervisedSettings
-
-__all__ = ["NAMES", "RATES", "SCALED", "SIZES", "Sizes", "covid_ct", "target"]
 
 NAMES = {"baseline": "baseline", "attn1": "1 ATTN", "attn5": "5 ATTNs"}
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from covidlib.plans import PLANS, plan
-from covidlib.plans.msatl_stages import PAPERS, SIZES, STAND_INS, chain, stl_m, stl_n
+from covidlib.plans.msatl_sizes import PAPERS, SIZES, STAND_INS
+from covidlib.plans.msatl_stages import chain, stl_m, stl_n
 from covidlib.plans.msatl_tables import NETWORKS
 from covidlib.published import paper_value, published
 from covidlib.runs.executor import distinct
