@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from covidlib.models.cxr_classifiers import CxrClassifierSettings
-from covidlib.models.mask_attention import Product
+from covidlib.models.mask_weaving import Product
 
 SIZE = 512  # pixels a side; with one channel it fits manet Table 3, which does not give it
 

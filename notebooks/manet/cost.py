@@ -115,7 +115,7 @@ page.glue("cbam_operations", 100 * (cbam.operations / plain.operations - 1))
 # The networks take turns, so that all see the same load of the machine, and every round gives one ratio.
 # What mask attention adds to a step is one more pass over the features forward and one backward; the product needs no memory of its own, and the maps of a batch, of one channel each, are pooled side by side:
 #
-# ```{literalinclude} ../../covidlib/models/mask_attention.py
+# ```{literalinclude} ../../covidlib/models/mask_weaving.py
 # :pyobject: Product
 # ```
 
