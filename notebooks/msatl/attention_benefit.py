@@ -42,7 +42,8 @@ page = book.start(profile, data, seed)
 # $$ (eq-benefit)
 #
 # Four noisy numbers enter, so its interval is wider than that of any one score.
-# All four models see the same test images, so patients are drawn once for all four, and runs anew for each:
+# All four models see the same test images, so patients are drawn once for all four.
+# The runs of each model are repeats: how much they differ is added (see the [deviations](deviation-few)).
 #
 # ```{literalinclude} ../../covidlib/evaluation/contrasts.py
 # :pyobject: _effect
