@@ -64,8 +64,8 @@ def leep(
     """Score how well a source model's outputs predict new labels (Nguyen et al. 2020, eq. 2).
 
     With P(y | z) from the scored images themselves, the sum of image i holds at least the share
-    that the image put there itself, so the score is finite: each term is at least
-    -log(N Z^2). With P(y | z) from other images it may be -inf.
+    that the image put there itself, sum_z theta_z^2 / (N P(z)), which is 1/N or more (Cauchy and
+    Schwarz): each term is at least -log N. With P(y | z) from other images it may be -inf.
 
     Args:
         source_probs: rows sum to 1. Shape: (N, Z).

@@ -163,7 +163,19 @@ def test_saturated_logits_stay_finite():
     theta = softmax(rng.normal(size=(50, 1000)) * 1e4)
     labels = rng.integers(0, 2, 50)
     score = leep(theta, labels)
-    assert -math.log(50 * 1000**2) <= score <= 0
+    assert -math.log(2) <= score <= 0
+
+
+def test_no_image_is_less_likely_than_one_in_n():
+    rng = np.random.default_rng(11)
+    for _ in range(500):
+        n, k, z = rng.integers(2, 12), rng.integers(1, 4), rng.integers(1, 8)
+        theta = softmax(rng.normal(size=(n, z)) * rng.choice([0.1, 1, 30]))
+        labels = np.unique(rng.integers(0, k, n), return_inverse=True)[1]
+        own = predictor(theta, labels)[np.arange(n), labels]
+        assert own.min() >= (1 - 1e-12) / n
+    alone = predictor(np.ones((5, 1)), np.array([0, 1, 1, 1, 1]))
+    assert alone[0, 0] == pytest.approx(1 / 5)  # reached
 
 
 def test_softmax_survives_large_logits_and_single_precision():
