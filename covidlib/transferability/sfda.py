@@ -95,7 +95,8 @@ def sfda(features: ArrayLike, targets: ArrayLike, *, soften: bool = True) -> flo
         soften: see ``confidence_mix``.
 
     Returns:
-        Nats, at most 0. It depends on the scale of the features, through lambda.
+        Nats, at most 0. It depends on the scale of the features, through lambda. It is 0 whatever
+        the labels are once there are more features than images and lambda is next to nothing.
     """
     values, labels = as_features(features, targets)
     values = values - values.mean(axis=0)  # changes no probability, keeps products small

@@ -383,6 +383,15 @@ def test_sfda_is_a_likelihood_and_does_not_see_a_shift():
         discriminant(values, labels, 0.0)
 
 
+def test_sfda_says_nothing_with_more_features_than_images():
+    rng = np.random.default_rng(9)
+    labels = rng.permutation(np.arange(40) % 2)
+    values = rng.normal(size=(40, 64))
+    assert sfda(2 * values, labels) == pytest.approx(0, abs=1e-6)
+    assert sfda(0.1 * values, labels) < -0.1  # lambda is large
+    assert sfda(2 * values[:, :8], labels) < -0.1
+
+
 # N-LEEP
 
 
