@@ -106,7 +106,8 @@ with figures.style():
 # %% [markdown]
 # ## STL-M after STL-N
 #
-# Three classes of X-rays, told apart by the collection they come from almost as well as by the lungs (see [the data sets](../../book/data.md)).
+# Three classes of X-rays.
+# In COVIDx the collection that an image comes from nearly gives COVID-19 away (see [the data sets](../../book/data.md)), and so it does in the composition that is used here; most normal and most pneumonia images come from one collection in both.
 # Whether this helps CT is not decided here but by [the ablation](ablation.ipynb).
 
 # %%
