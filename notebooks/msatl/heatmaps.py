@@ -8,7 +8,7 @@
 # %% [markdown]
 # # Where the networks look
 #
-# The paper shows two slices on which an attention map marks infected regions and Grad-CAM {cite}`selvaraju2017gradcam` does not.
+# The paper shows slices on which an attention map marks infected regions, and Grad-CAM {cite}`selvaraju2017gradcam` "in some cases" healthy ones.
 # This page covers section 6.8 of {cite}`liu2021msatl` and its Figure 4, on slices that a rule chose, with two checks that the figure lacks.
 #
 # ```{admonition} In short
