@@ -6,8 +6,9 @@ import pandas as pd
 
 from covidlib.data.floors import FLOORS
 from covidlib.own_images import html
-from covidlib.own_images.auditing import Audit, brief
+from covidlib.own_images.auditing import Audit
 from covidlib.own_images.modality import NAMES, fitted
+from covidlib.own_images.remarks import brief
 from covidlib.tables import format_interval
 
 MOST = 20  # lines of a list in the report
