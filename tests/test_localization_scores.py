@@ -10,16 +10,15 @@ from covidlib.data import open_dataset
 from covidlib.data.cache import Cached
 from covidlib.errors import DataError
 from covidlib.localization_scores import (
-    BLOB,
     COARSE,
     LUNGS,
     MEAN,
     SIZE,
     THRESHOLDS,
     Overlaps,
+    drawn_means,
     mean_attention,
     outlined,
-    pooled,
     read,
     scores,
     specs,
@@ -77,14 +76,28 @@ def test_overlaps_are_kept_and_read_and_phantoms_are_not(cached, tmp_path):
         write(replace(found, provenance=REAL | {"phantom": True}), tmp_path)
 
 
-def test_an_image_counts_once_with_the_mean_over_the_runs_that_score_it(cached):
-    one, two = overlaps(cached), overlaps(cached)
-    two.table.loc[two.table["source"] == MEAN, "mask"] = 0.5
-    only = replace(two, table=two.table[two.table["sample"] == "a"])
-    found = pooled([one, only]).set_index(["source", "sample"])
-    assert found.loc[(MEAN, "a"), "mask"].tolist() == [0.75] * 3
-    assert found.loc[(MEAN, "b"), "mask"].tolist() == [1.0] * 3
-    assert len(found.loc[LUNGS]) == 1 and len(found.loc[BLOB]) == 2 * len(THRESHOLDS)
+def test_a_draw_leaves_no_network_without_an_image():
+    """Five networks have three images each of their own, as those that learnt set B."""
+    rng = np.random.default_rng(0)
+    networks = [
+        pd.DataFrame({"patient": [f"{k}{i}" for i in range(3)], "iou": rng.random(3)}).set_axis(
+            [f"image {k}{i}" for i in range(3)]
+        )
+        for k in range(5)
+    ]
+    found = drawn_means(networks, "iou", resamples=500)
+    assert found.shape == (501, 5) and np.isfinite(found).all()
+    assert found[0] == pytest.approx([network["iou"].mean() for network in networks])
+    assert abs(np.corrcoef(found[1:].T)[np.triu_indices(5, 1)]).max() < 0.2
+
+
+def test_networks_that_are_asked_about_the_same_images_see_the_same_draws():
+    """Two images of one patient come together; the order of the rows is of no meaning."""
+    one = pd.DataFrame({"patient": ["p", "p", "q"], "iou": [1.0, 0.0, 0.2]}, index=list("abc"))
+    found = drawn_means([one, one[::-1].assign(iou=lambda rows: 2 * rows["iou"])], "iou", 500)
+    assert found[:, 1] == pytest.approx(2 * found[:, 0])
+    assert found[0, 0] == pytest.approx(0.4)
+    assert set(found[1:, 0].round(12)) == {0.5, 0.4, 0.2}
 
 
 def test_the_mean_map_is_that_of_the_image_as_large_as_it_is(cached):

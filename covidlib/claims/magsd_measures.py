@@ -21,7 +21,6 @@ from covidlib.claims.magsd_experiments import (
 from covidlib.claims.rows import Asked, Cell, cells_of, kept_of, names_of, runs_of
 from covidlib.evaluation.contrasts import Effect, over_draws, weakest
 from covidlib.evaluation.effects import smallest_seen
-from covidlib.evaluation.resampling import draw
 from covidlib.localization_scores import (
     BLOB,
     CLASSES,
@@ -30,6 +29,7 @@ from covidlib.localization_scores import (
     MEASURES,
     MIDDLE,
     Overlaps,
+    drawn_means,
     recorded,
 )
 from covidlib.plans import plan
@@ -121,7 +121,8 @@ def located(results: Path) -> Effect | str:
         gains = [_gain(one, label, measure) for one in own]
         if any(gain.empty for gain in gains):
             return f"no image of {label} has an outline"
-        effects.append(_over_networks(gains))
+        images = len(set().union(*(gain.index for gain in gains)))
+        effects.append(over_draws(drawn_means(gains, "gain"), images))
     files = kept_of(results, FOLDER, (one.key for one in own))
     return replace(weakest(effects), records=files)
 
@@ -134,22 +135,6 @@ def _gain(found: Overlaps, label: str, measure: str) -> pd.DataFrame:
     gain = (sides[0][measure] - sides[1][measure]).rename("gain").to_frame()
     people = sides[0]["patient"].astype(str).reindex(gain.index)
     return gain.assign(patient=people.where(~people.isin(UNKNOWN), people.index))
-
-
-def _over_networks(gains: Sequence[pd.DataFrame], resamples: int = 2000) -> Effect:
-    """Return the mean over networks of mean gains; images that several share are drawn once."""
-    whole = pd.concat(gains)
-    people = whole.groupby(level=0)["patient"].first()
-    rng = np.random.default_rng([0, resamples])
-    times = draw(people.to_numpy(str), np.zeros(len(people)), resamples, rng).astype(float)
-    times = np.vstack([np.ones(len(people)), times])
-    columns = []
-    for gain in gains:
-        own = times[:, people.index.get_indexer(gain.index)]
-        total = own.sum(axis=1)
-        mean = own @ gain["gain"].to_numpy(float)
-        columns.append(np.divide(mean, total, out=np.full(len(total), np.nan), where=total > 0))
-    return over_draws(np.column_stack(columns), len(people))
 
 
 @cache

@@ -5,7 +5,8 @@ networks were trained, and kept as numbers beside the runs:
 ``python -m covidlib.localization_scores --help``. No map and no pixel of a real image is kept.
 """
 
-from covidlib.localization_scores.keeping import FOLDER, place, pooled, read, recorded, write
+from covidlib.localization_scores.averaging import drawn_means
+from covidlib.localization_scores.keeping import FOLDER, place, read, recorded, write
 from covidlib.localization_scores.scoring import (
     BLOB,
     CLASSES,
@@ -26,5 +27,5 @@ from covidlib.localization_scores.scoring import (
 )
 
 __all__ = ["BLOB", "CLASSES", "COARSE", "FOLDER", "LETTERS", "LUNGS", "MEAN", "MEASURES", "SIZE"]
-__all__ += ["THRESHOLDS", "Overlaps", "mean_attention", "outlined", "place", "pooled", "read"]
+__all__ += ["THRESHOLDS", "Overlaps", "drawn_means", "mean_attention", "outlined", "place", "read"]
 __all__ += ["MIDDLE", "recorded", "score_run", "scores", "specs", "write"]

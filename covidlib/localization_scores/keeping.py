@@ -1,6 +1,5 @@
 """Overlaps under ``book/results``: one small file per run."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -59,10 +58,3 @@ def recorded(results: Path) -> list[Overlaps]:
     found = read(results)
     by_set = ([one for one in found if one.letter == letter] for letter in LETTERS)
     return next(filter(None, by_set), [])
-
-
-def pooled(found: Sequence[Overlaps]) -> pd.DataFrame:
-    """Return one row per image and region: the mean over the runs that did not train on it."""
-    table = pd.concat([one.table for one in found], ignore_index=True)
-    whole = table.groupby([*IMAGE, *MAP], dropna=False, sort=False)[list(MEASURES)]
-    return whole.mean().reset_index()

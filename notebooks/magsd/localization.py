@@ -66,7 +66,7 @@ with figures.style():
 # %% tags=["table", "hide-input"]
 parts.table([located.found], known)
 
-# %% mystnb={"figure": {"name": "fig-magsd-overlaps", "caption": "Mean overlap with the outlines at three thresholds, in the measure that the paper takes for each class; recorded where there are runs, else of this run. Bands: 95% intervals over patients."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-magsd-overlaps", "caption": "Mean overlap with the outlines at three thresholds, in the measure that the paper takes for each class; recorded where there are runs, else of this run. Bands: 95% intervals over patients and networks."}} tags=["hide-input"]
 with figures.style():
     fig, axes = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
     parts.draw_overlaps(axes, known or [located.found])

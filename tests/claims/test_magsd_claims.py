@@ -256,6 +256,16 @@ def test_networks_that_see_the_same_outlines_are_repeats(tmp_path):
     assert found.low < 0 and len(found.records) == 3
 
 
+def test_folds_that_leave_few_outlines_each_still_give_an_effect(tmp_path):
+    """Those of set B leave three images of a class: a draw of all patients would often miss one."""
+    for fold in range(5):
+        few = overlaps(f"run-s0-{fold}", 0.1 * fold, images=3)
+        few.table["sample"] += f" of fold {fold}"
+        write(few, tmp_path)
+    found = BY_ID["22"].experiment(tmp_path)
+    assert found.value == pytest.approx(0.21) and (found.runs, found.images) == (5, 15)
+
+
 def test_folds_of_unequal_size():
     table = pd.DataFrame({"split": ["test"] * 52 + ["val"] * 26})
     runs = [SimpleNamespace(body={"spec": {"data": {"folds": 5}}}, predictions=table)]

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from covidlib.localization_scores import (
     BLOB,
@@ -59,7 +60,8 @@ def test_networks_of_b_speak_before_those_of_a(tmp_path):
     told = localization.sentences(overlaps(), recorded(tmp_path))
     assert told["networks"] == "networks of 2 folds of data set A"
     assert (told["claimed"], told["images"]) == (0.25, 12)
-    assert (told["covid"], told["covid_lungs"]) == ("0.25 [0.25, 0.25]", "0.10 [0.10, 0.10]")
+    # Two numbers that differ by 0.1 tell little of a third: 0.25 ± 12.7 · 0.05.
+    assert (told["covid"], told["covid_lungs"]) == ("0.25 [0.00, 0.89]", "0.10 [0.10, 0.10]")
     write(overlaps(0.4, "B", "three"), tmp_path)
     assert [one.key for one in recorded(tmp_path)] == ["three"]
 
@@ -79,6 +81,15 @@ def test_intervals_are_over_patients():
     value = localization.interval([replace(one, table=table)], "COVID-19", MEAN, 0.5, "mask")
     assert value.value == pytest.approx(0.5) and value.images == 6
     assert (value.low, value.high) == pytest.approx((0.4, 1.0))
+
+
+def test_networks_that_differ_widen_the_interval():
+    """No patient differs from another, so the interval is that of a t test over networks."""
+    found = [overlaps(value, key=str(value)) for value in (0.2, 0.3, 0.7)]
+    got = localization.interval(found, "COVID-19", MEAN, 0.5, "mask")
+    known = stats.ttest_1samp([0.2, 0.3, 0.7], 0).confidence_interval()
+    assert (got.value, got.runs, got.images) == (pytest.approx(0.4), 3, 6)
+    assert (got.low, got.high) == pytest.approx((max(0.0, known.low), min(1.0, known.high)))
 
 
 def test_every_threshold_is_drawn_and_an_empty_class_says_so():
