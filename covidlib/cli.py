@@ -25,7 +25,7 @@ from covidlib.terminal import (
     errors,
     plain_errors,
 )
-from covidlib.workflow_commands import workflow_app
+from covidlib.workflow.commands import workflow_app
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 app.add_typer(data_app, name="data")

@@ -83,7 +83,7 @@ with figures.style():
 # A trained classifier and the segmentation behind it can be saved as one folder, loaded again, and applied to a folder of X-rays: `Workflow` in Python, `covidlib workflow save` and `apply` on the command line.
 # An image that does not look like a chest X-ray, or in which no lungs are found, gets a label all the same, and a warning.
 #
-# ```{literalinclude} ../../covidlib/workflow.py
+# ```{literalinclude} ../../covidlib/workflow/two_stages.py
 # :pyobject: Workflow.apply
 # ```
 #

@@ -1,4 +1,4 @@
-"""The two stages of manet as one object: segment, clean, mask, classify, explain (sec. 3.1)."""
+"""Both stages of manet as one object, saved, loaded and applied (sec. 3.1)."""
 
 import shutil
 from collections.abc import Sequence
@@ -8,21 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import nn
 
-from covidlib.data.decoding import Problem, read_uint8
+from covidlib.data.decoding import Problem
 from covidlib.data.layouts.common import images_in
-from covidlib.data.preprocessing import Preprocessing
-from covidlib.data.preprocessing import prepare as decode
 from covidlib.errors import DataError, RunError
 from covidlib.evaluation.predictions import PREFIX, classes_of
 from covidlib.explain import grad_cam, stretch
 from covidlib.own_images.modality import Look, look_at_all
 from covidlib.postprocessing import clean
-from covidlib.runs.rebuilding import rebuilt
 from covidlib.runs.record import PREDICTIONS, RECORD, WEIGHTS, Record
 from covidlib.runs.spec import RunSpec
 from covidlib.runs.store import Store, place
@@ -31,82 +24,10 @@ from covidlib.training.method import Inputs, prepare
 from covidlib.training.precision import autocast
 from covidlib.training.segmentation import evaluate, lung_masks
 from covidlib.training.supervised import logits
+from covidlib.workflow.reading import Read
+from covidlib.workflow.stage import Stage
 
 STAGES = ("segmentation", "classification")
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A trained network and how it was made.
-
-    Args:
-        record: of its training.
-        spec: of its training.
-        network: in evaluation mode.
-    """
-
-    record: Record
-    spec: RunSpec
-    network: nn.Module
-
-    @classmethod
-    def of(cls, record: Record) -> "Stage":
-        """Read a stage from its record and its weights.
-
-        Raises:
-            RunError: something is missing, damaged, or made by another version.
-        """
-        try:
-            spec = rebuilt(record)
-            network = spec.network.build(max(2, len(classes_of(record.predictions))))
-            network.load_state_dict(load_file(record.weights))
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            raise RunError(f"{record.folder} is incomplete or damaged: {error}") from error
-        return cls(record, spec, network.eval())
-
-    def images(self, paths: Sequence[Path]) -> np.ndarray:
-        """Decode images as in training, (N, S, S), uint8."""
-        settings: Preprocessing = self.spec.data.preprocessing
-        return np.stack([decode(read_uint8(path, settings.window), settings) for path in paths])
-
-
-@dataclass(frozen=True)
-class Read:
-    """What the workflow says about some images; row i of each belongs to row i of ``table``.
-
-    Args:
-        table: path, label, ``p_<class>``, ``lung_share`` (of the picture) and ``warning``: what
-            speaks against taking the label seriously, see ``Workflow.apply``.
-        images: as decoded for the classifier. Shape: (N, S, S), uint8.
-        predicted: lungs before post-processing, at the segmentation's size. Shape: (N, T, T), bool.
-        lungs: after it. Shape: (N, S, S), bool.
-        heat: Grad-CAM of the label that was given, if asked for. Shape: (N, S, S).
-    """
-
-    table: pd.DataFrame
-    images: np.ndarray
-    predicted: np.ndarray
-    lungs: np.ndarray
-    heat: np.ndarray | None = None
-
-    def write(self, folder: str | Path) -> Path:
-        """Write ``results.csv``, and the lungs and heat of every image as pictures.
-
-        Raises:
-            DataError: the folder exists.
-        """
-        target = Path(folder)
-        if target.exists():
-            raise DataError(f"{target} exists; name a new folder")
-        target.mkdir(parents=True)
-        self.table.to_csv(target / "results.csv", index=False)
-        for number, path in enumerate(self.table["path"]):
-            name = f"{number:04d}-{Path(path).stem}"
-            _save(self.lungs[number] * 255.0, target / f"{name}-lungs.png")
-            if self.heat is not None:
-                peak = max(self.heat[number].max(), 1e-12)
-                _save(self.heat[number] / peak * 255, target / f"{name}-heat.png")
-        return target
 
 
 def _paths(images: str | Path | Sequence[Path]) -> list[Path]:
@@ -122,10 +43,6 @@ def _paths(images: str | Path | Sequence[Path]) -> list[Path]:
     if not paths:
         raise DataError(f"{images} holds no image")
     return paths
-
-
-def _save(values: np.ndarray, path: Path) -> None:
-    Image.fromarray(values.round().astype(np.uint8)).save(path)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from covidlib.runs.record import PREDICTIONS, RECORD, WEIGHTS
 from covidlib.runs.running import run, shown
 from covidlib.runs.store import Store
 from covidlib.training.fit import Resources
-from covidlib.workflow import Workflow
+from covidlib.workflow.two_stages import Workflow
 
 CPU = Resources("cpu", threads=1)
 SPEC = masked(48)

@@ -22,7 +22,7 @@ def save_workflow(
     from covidlib.errors import RunError
     from covidlib.runs.rebuilding import rebuilt
     from covidlib.runs.store import Store
-    from covidlib.workflow import Workflow
+    from covidlib.workflow.two_stages import Workflow
 
     with plain_errors():
         place = Store(store)
@@ -41,7 +41,7 @@ def apply_workflow(
     explain: Annotated[bool, typer.Option(help="write Grad-CAM heatmaps as well")] = False,
 ) -> None:
     """Say what a saved workflow makes of each image, with what speaks against it."""
-    from covidlib.workflow import Workflow
+    from covidlib.workflow.two_stages import Workflow
 
     with plain_errors():
         read = Workflow.load(workflow).apply(images, explain=explain)
