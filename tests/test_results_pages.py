@@ -1,7 +1,6 @@
 import json
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import pytest
 from synthetic_predictions import predictions
@@ -170,4 +169,12 @@ def test_printed_margins_of_self_supervision_are_table_3s():
     accuracy = frame[frame["metric"] == "accuracy"]
     assert accuracy["moco"].max() == pytest.approx(0.009)
     assert accuracy["simclr"].max() == pytest.approx(0.011)
-    assert np.isfinite(ssl_comparison.detectable())
+
+
+def test_the_margin_a_test_would_find_is_that_of_the_printed_share(tmp_path):
+    found = ssl_comparison.sentences(read("msatl/ssl_comparison", tmp_path))
+    gap, share = found["detectable"] / 100, found["discordant"]
+    needed = 1.959964 * share**0.5 + 0.841621 * (share - gap**2) ** 0.5  # Connor 1987
+    assert gap * 203**0.5 == pytest.approx(needed, rel=1e-5)
+    assert found["largest"] == pytest.approx(1.1)
+    assert found["images_of_largest"] == pytest.approx(0.011 * 203)

@@ -13,6 +13,7 @@ from covidlib.published import published
 NAME = "msatl/ssl_comparison"
 NAMES = {"ours": "SSTL-M", "moco": "MoCo", "simclr": "SimCLR"}
 IMAGES = 203
+DISCORDANT = 0.06  # share of images that exactly one of two models gets right
 
 
 def small(cell: Mapping[str, str]) -> bool:
@@ -67,7 +68,7 @@ def margins() -> PlainTable:
     )
 
 
-def detectable(discordant: float = 0.06) -> float:
+def detectable(discordant: float = DISCORDANT) -> float:
     """Return the accuracy margin that a paired test on the test images finds in four of five cases.
 
     Args:
@@ -86,5 +87,6 @@ def sentences(runs: Results) -> dict[str, float | str]:
         "simclr_told": told(runs, units(runs, "simclr")),
         "largest": 100 * largest,
         "images_of_largest": largest * IMAGES,
+        "discordant": DISCORDANT,
         "detectable": 100 * detectable(),
     }

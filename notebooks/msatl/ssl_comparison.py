@@ -36,7 +36,7 @@ page = book.start(profile, data, seed)
 # ## How large are the printed margins?
 #
 # The paper calls its method consistently better.
-# Two models that disagree on 6% of the test images would have to differ by {glue:text}`detectable:.1f` points for a paired test to notice in four of five cases.
+# Two models that disagree on {glue:text}`discordant:.0%` of the test images would have to differ by {glue:text}`detectable:.1f` points for a paired test to notice in four of five cases.
 
 # %% tags=["table"]
 parts.margins()
