@@ -37,7 +37,7 @@ def seen_table(page: Page) -> pd.DataFrame:
     """Return which images the stages of this page see, beside the paper's (msatl sec. 6.1, 6.2)."""
     columns = {
         "STL-N, paper": ("ImageNet ILSVRC 2012", 1000, "1,200,000", "–", "50,000"),
-        "STL-M, paper": ("COVIDx", 3, "14,198", "–", "–"),
+        "STL-M, paper": ("COVIDx", 3, "14,198 in all", "–", "–"),
     }
     for spec in stages(page):
         data = training_data(spec.data, page.root)
