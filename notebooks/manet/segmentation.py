@@ -27,8 +27,9 @@ seed = 0
 import matplotlib.pyplot as plt
 
 from covidlib import book, figures
-from covidlib.pages import results
+from covidlib.pages import res_unet_diagram, results
 from covidlib.pages import segmentation as parts
+from covidlib.pages import segmentation_masks as masks
 
 page = book.start(profile, data, seed)
 
@@ -45,7 +46,7 @@ page = book.start(profile, data, seed)
 # %% mystnb={"figure": {"name": "fig-manet-resunet", "caption": "The ResUNet for an image of 512×512 pixels, drawn from the network itself: channels and side of what each residual block returns. Compare figure 4 of the paper."}} tags=["hide-input"]
 with figures.style():
     fig, ax = plt.subplots(figsize=(10, 4.8))
-    parts.draw_network(ax)
+    res_unet_diagram.draw_network(ax)
 
 # %% [markdown]
 # ## What it learns from
@@ -69,7 +70,7 @@ parts.settings_table(profile)
 
 # %%
 found = results.gather(page, parts.NAME)
-shown = parts.test_images(page, found)
+shown = masks.test_images(page, found)
 
 # %% mystnb={"figure": {"name": "fig-manet-seg-curves", "caption": "IoU of the validation images per epoch, before post-processing; a thin line per fold."}} tags=["hide-input"]
 with figures.style():
@@ -107,7 +108,7 @@ for name, value in parts.sentences(found, table).items():
 # %% mystnb={"figure": {"name": "fig-manet-seg-masks", "caption": "Test images of this run: as they are, the mask the network predicts, the drawn mask, and the segmentation after post-processing. Top: median IoU; bottom: lowest. Compare figure 8 of the paper."}} tags=["hide-input"]
 with figures.style():
     fig, axes = plt.subplots(2, 4, figsize=(9, 4.8))
-    parts.draw_masks(axes, [shown[len(shown) // 2], shown[-1]])
+    masks.draw_masks(axes, [shown[len(shown) // 2], shown[-1]])
     if page.phantom:
         figures.phantom_stamp(fig)
 
@@ -124,7 +125,7 @@ with figures.style():
 # %% mystnb={"figure": {"name": "fig-manet-seg-cleaning", "caption": "The test images of this run on which post-processing changes most. Right: what stays (grey), what is removed (orange), what is filled (blue). Compare the middle rows of the paper's figure 3."}} tags=["hide-input"]
 with figures.style():
     fig, axes = plt.subplots(3, 3, figsize=(7, 7.4))
-    parts.draw_cleaning(axes, shown)
+    masks.draw_cleaning(axes, shown)
     if page.phantom:
         figures.phantom_stamp(fig)
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from covidlib.models.cxr_classifiers import CxrClassifierSettings
-from covidlib.pages import cost, manet_data, manet_heatmaps, segmentation
+from covidlib.pages import cost, manet_data, manet_heatmaps, segmentation, segmentation_masks
 
 
 @pytest.fixture
@@ -62,9 +62,9 @@ def test_the_last_epoch_is_compared_with_the_best():
 def test_columns_of_masks_are_named_once():
     mask = np.ones((4, 4), bool)
     image = np.zeros((4, 4), np.uint8)
-    one = segmentation.Shown("a", image, mask, mask, mask, 0.9, 0.9)
+    one = segmentation_masks.Shown("a", image, mask, mask, mask, 0.9, 0.9)
     figure, axes = plt.subplots(2, 4)
-    segmentation.draw_masks(axes, [one, one])
+    segmentation_masks.draw_masks(axes, [one, one])
     titles = [[ax.get_title() for ax in line] for line in axes]
     assert titles == [["image", "predicted", "drawn", "segmentation"], [""] * 4]
     plt.close(figure)
