@@ -117,7 +117,7 @@ def draw_null(ax: Axes, gains: pd.DataFrame, images: int) -> Axes:
     heads = np.array(NULL_HEADS)
     theory = (heads - 1) / (2 * images * LOG2)
     few = theory < 0.3
-    ax.plot(heads[few], theory[few], color="black", linestyle=":", label="(Z − 1) / 2N, one-hot")
+    ax.plot(heads[few], theory[few], color="black", linestyle=":", label="(Z − 1) / 2N nats")
     ax.set(xscale="log", yscale="log", ylim=(3e-4, 1.2))
     ax.set(xlabel="source classes Z", ylabel="LEEP + H(Y), bits")
     figures.legend_below(ax, ncols=2)

@@ -54,6 +54,16 @@ def test_random_cases_keep_to_the_bounds():
     assert counts["above_nce"] > 0
 
 
+def test_the_dotted_line_of_false_gains_is_its_legend_in_bits():
+    _, ax = plt.subplots()
+    parts.draw_null(ax, parts.null_gains(40, 1, seed=0), 40)
+    (line,) = [one for one in ax.lines if one.get_linestyle() == ":"]
+    plt.close(ax.figure)
+    assert line.get_label() == "(Z − 1) / 2N nats" and "bits" in ax.get_ylabel()
+    heads, gain = line.get_data()
+    np.testing.assert_allclose(gain * math.log(2), (heads - 1) / 80)  # nats
+
+
 def test_the_toy_meets_its_closed_forms():
     table = parts.toy(0.8).set_index("agreement")
     assert table["accuracy"].to_numpy() == pytest.approx(table.index.to_numpy())
