@@ -4,7 +4,7 @@ import pandas as pd
 
 from covidlib.data.compositions import COMPOSITIONS
 from covidlib.data_page import PlainTable
-from covidlib.pages.magsd_results import fold_tests
+from covidlib.pages.magsd_fold_tests import fold_tests
 from covidlib.pages.results import Results
 from covidlib.plans.magsd_ours import NETWORKS, WEIGHTED
 from covidlib.plans.magsd_runs import SETS

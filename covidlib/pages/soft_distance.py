@@ -15,7 +15,7 @@ from covidlib.data_page import PlainTable
 from covidlib.evaluation.predictions import scored
 from covidlib.figures import legend_below, looks
 from covidlib.models.ma_net import MANetSettings
-from covidlib.pages.magsd_results import fold_tests
+from covidlib.pages.magsd_fold_tests import fold_tests
 from covidlib.pages.results import NOT_YET, Results
 from covidlib.plans import plan
 from covidlib.plans.magsd_ours import AS_WRITTEN

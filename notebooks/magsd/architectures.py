@@ -26,6 +26,7 @@ seed = 0
 import matplotlib.pyplot as plt
 
 from covidlib import book, figures
+from covidlib.pages import architectures, magsd_fold_tests
 from covidlib.pages import magsd_results as parts
 from covidlib.pages import magsd_start as start
 
@@ -35,7 +36,7 @@ page = book.start(profile, data, seed)
 # ## The rivals and what they cost
 
 # %% tags=["table"]
-parts.parameters_table()
+architectures.parameters_table()
 
 # %% [markdown]
 # COVID-Net's module and the pooling of the bilinear networks, as examples of how short such ideas are:
@@ -56,7 +57,7 @@ parts.parameters_table()
 # On the two classes of A the paper's SEN and SPC are not what their names say ([the audit](../across/audit.ipynb) works out that "SPC" behaves like the mean precision of the two classes), so only accuracy and F1, the mean over classes, are compared there.
 
 # %%
-runs = parts.gather(page, "architectures", parts.small_rivals)
+runs = parts.gather(page, "architectures", architectures.small_rivals)
 tables = {letter: parts.table(runs, letter) for letter in "ABC"}
 
 # %% tags=["table", "hide-input"]
@@ -82,7 +83,7 @@ with figures.style():
 # %% mystnb={"figure": {"name": "fig-magsd-roc", "caption": "ROC curves of COVID-19 against the rest on data sets A, B and C; recorded where there are runs, else of this run. The three highest AUCs are emphasised, with 95% intervals."}} tags=["hide-input"]
 with figures.style():
     fig, axes = plt.subplots(1, 3, figsize=(14, 7), layout="constrained")
-    parts.draw_rocs(axes, runs)
+    architectures.draw_rocs(axes, runs)
     if page.phantom and not runs.shown:
         figures.phantom_stamp(fig)
 
@@ -97,8 +98,8 @@ with figures.style():
 # ```
 
 # %% tags=["table", "hide-input"]
-tests = parts.fold_tests(runs, "MAG-SD")
-page.glue("smallest_p", parts.smallest_p(tests))
+tests = magsd_fold_tests.fold_tests(runs, "MAG-SD")
+page.glue("smallest_p", magsd_fold_tests.smallest_p(tests))
 tests
 
 # %% tags=["hide-input"]

@@ -26,6 +26,7 @@ seed = 0
 import matplotlib.pyplot as plt
 
 from covidlib import book, figures, protocol_scores
+from covidlib.pages import distribution
 from covidlib.pages import magsd_evaluation as ours
 from covidlib.pages import magsd_imbalance as imbalance
 from covidlib.pages import magsd_results as parts
@@ -39,17 +40,17 @@ page = book.start(profile, data, seed)
 # This run has one fold of each set, in the `smoke` profile with eight images a class.
 
 # %%
-runs = parts.gather(page, "architectures", parts.proposed_alone)
+runs = parts.gather(page, "architectures", distribution.proposed_alone)
 
 # %% mystnb={"figure": {"name": "fig-magsd-confusion-recorded", "caption": "Recorded confusion matrices of MAG-SD on the real images of data sets A, B and C, summed over folds."}} tags=["hide-input"]
 with figures.style():
     fig, axes = plt.subplots(1, 3, figsize=(14, 5), layout="constrained")
-    parts.draw_confusions(axes, runs, "MAG-SD", known=True)
+    distribution.draw_confusions(axes, runs, "MAG-SD", known=True)
 
 # %% mystnb={"figure": {"name": "fig-magsd-confusion", "caption": "Confusion matrices of MAG-SD in this run."}} tags=["hide-input"]
 with figures.style():
     fig, axes = plt.subplots(1, 3, figsize=(14, 5), layout="constrained")
-    parts.draw_confusions(axes, runs, "MAG-SD", known=False)
+    distribution.draw_confusions(axes, runs, "MAG-SD", known=False)
     if page.phantom:
         figures.phantom_stamp(fig)
 
@@ -59,7 +60,7 @@ with figures.style():
 # The scores that follow from these matrices, beside the paper's.
 
 # %% tags=["table", "hide-input"]
-parts.proposed_table(runs)
+distribution.proposed_table(runs)
 
 # %% [markdown]
 # ## Classes of different size
@@ -112,7 +113,7 @@ ours.protocol_table(folds, kept, here)
 ours.specificity_table(folds, kept, here)
 
 # %% tags=["hide-input"]
-told = parts.distribution_sentences(runs) | ours.sentences(page, weighted, folds, kept)
+told = distribution.sentences(runs) | ours.sentences(page, weighted, folds, kept)
 for name, value in told.items():
     page.glue(name, value)
 

@@ -27,6 +27,7 @@ seed = 0
 import matplotlib.pyplot as plt
 
 from covidlib import book, figures
+from covidlib.pages import magsd_fold_tests
 from covidlib.pages import magsd_results as parts
 
 page = book.start(profile, data, seed)
@@ -61,7 +62,7 @@ with figures.style():
 # Fold differences are tested as for [Table 3](architectures.ipynb), corrected for the training images that folds share.
 
 # %% tags=["table", "hide-input"]
-parts.fold_tests(runs, "soft distance")
+magsd_fold_tests.fold_tests(runs, "soft distance")
 
 # %% tags=["hide-input"]
 for name, value in parts.sentences(runs, tables).items():

@@ -26,6 +26,7 @@ seed = 0
 import matplotlib.pyplot as plt
 
 from covidlib import book, figures
+from covidlib.pages import magsd_fold_tests
 from covidlib.pages import magsd_results as parts
 
 page = book.start(profile, data, seed)
@@ -52,7 +53,7 @@ by_scales["B"]
 by_scales["C"]
 
 # %% tags=["table", "hide-input"]
-parts.fold_tests(scales, "7 and 14")
+magsd_fold_tests.fold_tests(scales, "7 and 14")
 
 # %% [markdown]
 # ## Table 6: which pooling?
@@ -74,7 +75,7 @@ by_pooling["B"]
 by_pooling["C"]
 
 # %% tags=["table", "hide-input"]
-parts.fold_tests(pooling, "attention pooling")
+magsd_fold_tests.fold_tests(pooling, "attention pooling")
 
 # %% mystnb={"figure": {"name": "fig-magsd-scales-pooling", "caption": "Accuracy on data set A by number of scales (above) and by pooling (below): the paper's number, the recorded interval over patients and folds, and this run."}} tags=["hide-input"]
 with figures.style():

@@ -10,7 +10,7 @@ import torch
 from covidlib.data.augmentation import MAGSD_TABLE2, Range
 from covidlib.data_page import PlainTable
 from covidlib.evaluation.comparisons import corrected_t
-from covidlib.pages import magsd_data, magsd_results, magsd_table2
+from covidlib.pages import architectures, magsd_data, magsd_fold_tests, magsd_results, magsd_table2
 from covidlib.pages.results import NOT_YET, Results
 from covidlib.plans import plan
 from covidlib.published import paper_value
@@ -36,7 +36,7 @@ def nothing(tmp_path):
 def test_folds_are_paired_by_number_and_corrected():
     first = [record(f, a) for f, a in enumerate((0.8, 0.9, 0.7))]
     second = [record(2, 0.75), record(0, 0.9), record(4, 0.1)]
-    found = magsd_results.fold_test(first, second, "accuracy")
+    found = magsd_fold_tests.fold_test(first, second, "accuracy")
     # Of 260 images 52 are tested, 26 validated, 182 trained.
     expected = corrected_t([0.1, 0.05], 182, 52)
     assert found.n == 2
@@ -46,9 +46,9 @@ def test_folds_are_paired_by_number_and_corrected():
 
 def test_one_fold_is_no_test():
     one = [record(0, 0.8)]
-    assert magsd_results.fold_test(one, one, "accuracy") == "one fold: no test"
-    assert magsd_results.fold_test(one, [], "accuracy") == NOT_YET
-    assert magsd_results.fold_test(one, [record(1, 0.9)], "accuracy") == NOT_YET
+    assert magsd_fold_tests.fold_test(one, one, "accuracy") == "one fold: no test"
+    assert magsd_fold_tests.fold_test(one, [], "accuracy") == NOT_YET
+    assert magsd_fold_tests.fold_test(one, [record(1, 0.9)], "accuracy") == NOT_YET
 
 
 def test_a_page_without_records_says_so(nothing):
@@ -57,12 +57,12 @@ def test_a_page_without_records_says_so(nothing):
     told = magsd_results.sentences(nothing, tables)
     assert (told["rows"], told["recorded_rows"], told["leader"]) == (9, 0, NOT_YET)
     assert told["cells"] == told["untested"] == 3 * (2 + 4 + 4)
-    tests = magsd_results.fold_tests(nothing, "mix-up, dimming, patching").frame
+    tests = magsd_fold_tests.fold_tests(nothing, "mix-up, dimming, patching").frame
     assert set(tests["accuracy"]) == {NOT_YET}
     assert len(tests) == 6
-    assert magsd_results.smallest_p(PlainTable(tests)) == NOT_YET
+    assert magsd_fold_tests.smallest_p(PlainTable(tests)) == NOT_YET
     tests["p, accuracy"] = ["1.000", None, "0.040", "0.300", None, None]
-    assert magsd_results.smallest_p(PlainTable(tests)) == "0.040"
+    assert magsd_fold_tests.smallest_p(PlainTable(tests)) == "0.040"
 
 
 def test_the_paper_s_f1_is_compared_with_the_mean_over_classes(nothing):
@@ -86,12 +86,12 @@ def test_leader_has_the_highest_mean(nothing):
 def test_rivals_of_the_quick_page_are_rows_of_table_3():
     rows = plan("magsd/architectures", "smoke", phantoms=True).rows
     models = {dict(row.cell)["model"] for row in rows}
-    assert set(magsd_results.QUICK) < models
+    assert set(architectures.QUICK) < models
     assert len(models) == 13
 
 
 def test_parameters_of_every_network():
-    frame = magsd_results.parameters_table().frame
+    frame = architectures.parameters_table().frame
     assert len(frame) == 12
     assert frame.loc["VGG16"].item() == "134.3"
 

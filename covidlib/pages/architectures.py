@@ -1,0 +1,69 @@
+"""MAG-SD beside its rivals (``notebooks/magsd/architectures.py``)."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import torch
+from matplotlib.axes import Axes
+
+from covidlib import figures
+from covidlib.data_page import PlainTable
+from covidlib.evaluation import mean_roc
+from covidlib.models.ma_net import MANetSettings
+from covidlib.pages import results
+from covidlib.pages.magsd_results import on
+from covidlib.pages.results import Results
+from covidlib.plans.magsd import PROPOSED, RIVALS
+from covidlib.plans.magsd_runs import SETS
+
+COVID = "COVID-19"
+# Rivals that train in a few seconds; VGG16's weights alone take half a gigabyte.
+QUICK = ("magsd", "magsd_0aug", "resnet50", "resnet18", "covid_net", "bcnn_attention")
+
+
+def small_rivals(cell: Mapping[str, str]) -> bool:
+    """Say which rows of Table 3 a page trains in seconds."""
+    return cell["dataset"] == "A" and cell["model"] in QUICK
+
+
+def parameters_table() -> PlainTable:
+    """Count the parameters of the networks of Table 3, with two classes."""
+    named = [(PROPOSED, MANetSettings()), *((label, network) for label, _, network in RIVALS)]
+    lines = {}
+    for label, settings in named:
+        with torch.device("meta"):  # nothing is allocated
+            network = settings.build(2)
+        millions = sum(p.numel() for p in network.parameters()) / 1e6
+        lines[label] = {"parameters, million": f"{millions:.1f}"}
+    return PlainTable(pd.DataFrame.from_dict(lines, orient="index"), "With two classes.")
+
+
+def draw_rocs(axes: Sequence[Axes], runs: Results, best: int = 3) -> None:
+    """Draw the ROC curves of every row, a panel per data set, the highest AUCs emphasised.
+
+    Args:
+        axes: one per data set.
+        runs: recorded ones are drawn where there are any, otherwise those of this run.
+        best: how many are emphasised.
+    """
+    for ax, letter in zip(axes, SETS, strict=True):
+        own = on(runs, letter)
+        done = {label: own.done.get(label, ()) for label in own.labels()}
+        source = own.shown or {label: records for label, records in done.items() if records}
+        if not source:
+            results.nothing(ax).set_title(f"data set {letter}")
+            continue
+        ax.set_title(f"data set {letter}, {'recorded' if own.shown else 'this run'}")
+        curves = {
+            name: mean_roc([r.predictions for r in records], COVID)
+            for name, records in source.items()
+        }
+        order = sorted(curves, key=lambda name: curves[name]["tpr"].mean(), reverse=True)
+        for name in order[best:]:
+            grey = {"color": "0.75", "linewidth": 1, "zorder": 1}
+            ax.plot(curves[name]["fpr"], curves[name]["tpr"], **grey)
+        chosen = {
+            name.removeprefix(f"{letter}: "): [r.predictions for r in source[name]]
+            for name in order[:best]
+        }
+        figures.roc_curves(ax, chosen, positive=COVID, resamples=200)

@@ -1,0 +1,81 @@
+"""Tests between rows of magsd's tables, paired by fold (``notebooks/magsd``)."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from covidlib.data_page import PlainTable
+from covidlib.evaluation.comparisons import Comparison, corrected_t
+from covidlib.pages import results
+from covidlib.pages.results import NOT_YET, Results
+from covidlib.runs.folds import fold_of, image_counts
+from covidlib.runs.record import Record
+
+TESTED = {"accuracy": "accuracy", "auc": "AUC"}
+
+
+def fold_test(first: Sequence[Record], second: Sequence[Record], metric: str) -> Comparison | str:
+    """Test second minus first over the folds that both have (Nadeau and Bengio 2003).
+
+    Args:
+        first, second: recorded runs, one per fold.
+        metric: a name in the records.
+
+    Returns:
+        The comparison, or why there is none.
+    """
+    one, two = ({fold_of(r): r for r in records} for records in (first, second))
+    both = sorted(one.keys() & two.keys())
+    if len(both) < 2:
+        return NOT_YET if not both else "one fold: no test"
+    gaps = [two[fold].metrics[metric] - one[fold].metrics[metric] for fold in both]
+    return corrected_t(gaps, *image_counts([one[fold] for fold in both]))
+
+
+def fold_tests(
+    runs: Results, reference: str | Mapping[str, str], tested: Mapping[str, str] = TESTED
+) -> PlainTable:
+    """Compare every row with one of the same data set, fold by fold.
+
+    Args:
+        runs: of one plan.
+        reference: name of the row, without the data set; or that of each row that is compared.
+        tested: title of each metric that is compared.
+    """
+    lines: dict[str, dict[str, object]] = {}
+    chances: dict[str, dict[str, float]] = {name: {} for name in tested.values()}
+    alone = isinstance(reference, str)
+    for row in runs.chosen.rows:
+        letter, name = row.label.split(": ", 1)
+        before = reference if alone else reference.get(name, name)
+        if name == before:
+            continue
+        sides = [runs.known.get(f"{letter}: {n}", ()) for n in (before, name)]
+        line: dict[str, object] = {}
+        for metric, title in tested.items():
+            found = fold_test(*sides, metric)
+            if isinstance(found, str):
+                line[title] = found
+                continue
+            line[title] = f"{found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
+            line["folds"] = str(found.n)
+            chances[title][row.label] = found.p_value
+        lines[row.label] = line
+    frame = pd.DataFrame.from_dict(lines, orient="index")
+    for title, values in chances.items():
+        frame[f"p, {title}"] = results.adjusted(values, frame.index)
+    columns = [c for t in tested.values() for c in (t, f"p, {t}")]
+    frame = frame.reindex(columns=[*columns, "folds"])
+    other = f"“{reference}”" if alone else "the same network unchanged"
+    note = (
+        f"Each row minus {other}, recorded, over the folds that both have; 95% intervals and "
+        "p values of the corrected t test for overlapping training sets (Nadeau and Bengio 2003), "
+        "p after Holm."
+    )
+    return PlainTable(frame.rename_axis(None), note)
+
+
+def smallest_p(tests: PlainTable, title: str = "accuracy") -> str:
+    """Return the smallest corrected p value of a table of ``fold_tests``, as it stands there."""
+    values = tests.frame[f"p, {title}"].dropna()
+    return NOT_YET if values.empty else min(values, key=float)
