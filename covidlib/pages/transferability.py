@@ -1,39 +1,20 @@
-"""LEEP, its bounds and its relatives (``notebooks/msatl/transferability.py``)."""
+"""LEEP, its bounds, and false gains (``notebooks/msatl/transferability.py``)."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from textwrap import fill
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
-from ipywidgets import VBox
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from covidlib import figures
 from covidlib.pages.leep_in_print import LOG2, accuracy_for, printed, prior
-from covidlib.transferability import (
-    bounds,
-    chance_tau,
-    information_gain,
-    permuted,
-    softmax,
-)
+from covidlib.pages.leep_relatives import luck
+from covidlib.transferability import bounds, information_gain, permuted, softmax
 from covidlib.transferability.inputs import one_hot
 from covidlib.transferability.leep import Bounds
-from covidlib.transferability.simulation import (
-    FAMILIES,
-    IMAGES,
-    SHARE,
-    Source,
-    agreement,
-    draw,
-    score_all,
-)
-from covidlib.widgets import browser
+from covidlib.transferability.simulation import SHARE
 
-SHARPNESS = (0.55, 0.65, 0.75, 0.85, 0.95, 1.0)
 NULL_HEADS = (3, 10, 30, 100, 300, 1000)
 
 
@@ -124,123 +105,7 @@ def draw_null(ax: Axes, gains: pd.DataFrame, images: int) -> Axes:
     return ax
 
 
-# The toy
-
-
-def toy(sharpness: float, images: int = 400) -> pd.DataFrame:
-    """Return the scores of a two-class source by how often its choice agrees with the label.
-
-    Args:
-        sharpness: probability that the source gives to the class of its choice.
-        images: half of them positive.
-
-    Returns:
-        Columns agreement, LEEP, NCE, −H(Y | Z̃), accuracy; in bits.
-    """
-    labels = np.repeat([0, 1], images // 2)
-    lines = []
-    for right in range(images // 4, images // 2 + 1, images // 40):
-        agrees = np.tile(np.arange(images // 2) < right, 2)
-        chosen = np.where(agrees, labels, 1 - labels)
-        theta = np.where(one_hot(chosen, 2) > 0, sharpness, 1 - sharpness)
-        found = bounds(theta, labels, "bits")
-        lines.append(
-            {
-                "agreement": 2 * right / images,
-                "LEEP": found.leep,
-                "NCE": found.nce,
-                "−H(Y | Z̃)": found.soft,
-                "accuracy": found.accuracy,
-            }
-        )
-    return pd.DataFrame(lines)
-
-
-def draw_toy(ax: Axes, sharpness: float) -> Axes:
-    """Draw the scores of the toy against agreement, for one sharpness."""
-    table = toy(sharpness)
-    for name, look in figures.looks(["LEEP", "NCE", "−H(Y | Z̃)"]):
-        ax.plot(table["agreement"], table[name], label=name, linewidth=2, **look)
-    ax.plot(table["agreement"], table["accuracy"] - 1, ".", color="black", label="accuracy − 1")
-    ax.set(xlabel="agreement", ylabel="bits", ylim=(-1.05, 0.05), xlim=(0.49, 1.01))
-    ax.set_title(f"confidence {sharpness:.2f}", fontsize=11)
-    return ax
-
-
-def toy_browser() -> VBox:
-    """Return a slider over the source's confidence, which also works on a static page."""
-    frames = {}
-    for value in SHARPNESS:
-        figure, ax = plt.subplots(figsize=(5.4, 4.2))
-        figures.legend_below(draw_toy(ax, value), ncols=2)
-        frames[f"confidence {value:.2f}"] = figure
-    return browser(frames, "confidence")
-
-
-# The relatives
-
-FACTS = {
-    "LEEP": ("outputs", "−H(Y) to 0"),
-    "NCE": ("outputs", "−H(Y) to 0"),
-    "N-LEEP": ("features", "−H(Y) to 0"),
-    "H-score": ("features", "0 to K − 1"),
-    "regularised H-score": ("features", "0 to K − 1"),
-    "LogME": ("features", "no bound"),
-    "TransRate": ("features", "no bound"),
-    "TransRate, classes centred": ("features", "no bound"),
-    "GBC": ("features", "−K(K − 1) to 0"),
-    "SFDA": ("features", "at most 0"),
-    "5 neighbours": ("features", "0 to 1"),
-    "linear probe": ("features", "0 to 1"),
-}
-
-
-def relatives(seed: int, shuffles: int) -> pd.DataFrame:
-    """Return every score of a useful source, of a useless one, and with shuffled labels."""
-    rng = np.random.default_rng(seed)
-    useful, useless = Source(1.5), Source(0.0)
-    features, theta, labels = draw(useful, IMAGES, rng)
-    shuffled = [score_all(features, theta, rng.permutation(labels)) for _ in range(shuffles)]
-    columns = {
-        f"source of AUC {useful.auc:.2f}": score_all(features, theta, labels),
-        "the same, labels shuffled": pd.DataFrame(shuffled).mean(),
-        f"source of AUC {useless.auc:.2f}": score_all(*draw(useless, IMAGES, rng)),
-    }
-    facts = pd.DataFrame(FACTS, index=["reads", "range"]).T
-    return facts.join(pd.DataFrame(columns).map("{:.3f}".format))
-
-
-# The simulation
-
-
-def simulate(repeats: int, seed: int) -> pd.DataFrame:
-    """Return the mean weighted tau of every score (rows) in every family (columns)."""
-    columns = {
-        name: {score: taus.mean() for score, taus in agreement(name, repeats, seed).items()}
-        for name in FAMILIES
-    }
-    return pd.DataFrame(columns)
-
-
-def draw_simulation(ax: Axes, table: pd.DataFrame) -> Axes:
-    """Draw the agreement of scores and truth as a table of colours."""
-    shown = table.rename(columns=lambda name: fill(name, 13))
-    sns.heatmap(
-        shown, ax=ax, vmin=-1, vmax=1, cmap="PuOr", annot=True, fmt=".2f", linewidths=1,
-        cbar_kws={"label": "weighted τ with the truth"},
-    )  # fmt: skip
-    ax.tick_params(length=0)
-    ax.tick_params(axis="x", labelsize=9, rotation=0)
-    ax.set_title("what differs beside the worth of the sources", fontsize=11)
-    return ax
-
-
-def luck(observed: float, models: Sequence[int] = (4, 5, 6)) -> pd.Series:
-    """Return the share of random orders that reach a weighted tau, by number of models."""
-    shares = {n: float((chance_tau(n) >= observed - 1e-9).mean()) for n in models}
-    return pd.Series(shares, name=f"share of random orders with τ ≥ {observed}").rename_axis(
-        "models"
-    )
+# The sentences
 
 
 def sentences(gains: pd.DataFrame, simulated: pd.DataFrame) -> Mapping[str, float | int]:

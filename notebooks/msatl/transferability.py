@@ -26,7 +26,7 @@ seed = 0
 import matplotlib.pyplot as plt
 
 from covidlib import book, figures
-from covidlib.pages import leep_in_print
+from covidlib.pages import leep_in_print, leep_relatives, leep_toy
 from covidlib.pages import transferability as parts
 
 page = book.start(profile, data, seed)
@@ -136,7 +136,7 @@ with figures.style():
 
 # %% tags=["hide-input"]
 with figures.style():
-    slider = parts.toy_browser()
+    slider = leep_toy.toy_browser()
 slider
 
 # %% [markdown]
@@ -145,8 +145,8 @@ slider
 # %% mystnb={"figure": {"name": "fig-msatl-leep-toy", "caption": "Scores of a two-class source on evenly divided labels against its agreement with them, for six confidences. Dots: accuracy of the empirical predictor, minus 1."}} tags=["hide-input"]
 with figures.style():
     fig, axes = plt.subplots(2, 3, figsize=(10, 6.4), sharex=True, sharey=True)
-    for ax, confidence in zip(axes.ravel(), parts.SHARPNESS, strict=True):
-        parts.draw_toy(ax, confidence).label_outer()
+    for ax, confidence in zip(axes.ravel(), leep_toy.SHARPNESS, strict=True):
+        leep_toy.draw_toy(ax, confidence).label_outer()
     fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
 
 # %% [markdown]
@@ -170,7 +170,7 @@ with figures.style():
 # The variant here centres each class.
 
 # %% tags=["table"]
-parts.relatives(page.seed, shuffles=5)
+leep_relatives.relatives(page.seed, shuffles=5)
 
 # %% [markdown]
 # ## Sources whose worth is known
@@ -182,12 +182,12 @@ parts.relatives(page.seed, shuffles=5)
 # The colours say whether a score puts the six in the right order.
 
 # %%
-simulated = parts.simulate(repeats, page.seed)
+simulated = leep_relatives.simulate(repeats, page.seed)
 
 # %% mystnb={"figure": {"name": "fig-msatl-leep-simulation", "caption": "Weighted Kendall's tau between scores (rows) and the known worth of six sources, by what else differs between the sources (columns); mean over redrawn target images. 1: right order, −1: reversed."}} tags=["hide-input"]
 with figures.style():
     fig, ax = plt.subplots(figsize=(9, 6.6))
-    parts.draw_simulation(ax, simulated)
+    leep_relatives.draw_simulation(ax, simulated)
 
 # %% [markdown]
 # LEEP orders sources rightly where nothing else differs (τ = {glue:text}`tau_plain:.2f`), hardly at all where the head does not look at what matters ({glue:text}`tau_blind:.2f`), and wrongly where better sources are less confident ({glue:text}`tau_softer:.2f`).
@@ -199,7 +199,7 @@ with figures.style():
 # %% tags=["table"]
 for name, value in parts.sentences(gains, simulated).items():
     page.glue(name, value)
-parts.luck(0.5).to_frame().map("{:.1%}".format)
+leep_relatives.luck(0.5).to_frame().map("{:.1%}".format)
 
 # %% [markdown]
 # ## Limits, and where to go next

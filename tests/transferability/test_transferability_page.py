@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from covidlib.pages import leep_in_print
+from covidlib.pages import leep_in_print, leep_relatives, leep_toy
 from covidlib.pages import transferability as parts
 
 
@@ -65,13 +65,13 @@ def test_the_dotted_line_of_false_gains_is_its_legend_in_bits():
 
 
 def test_the_toy_meets_its_closed_forms():
-    table = parts.toy(0.8).set_index("agreement")
+    table = leep_toy.toy(0.8).set_index("agreement")
     assert table["accuracy"].to_numpy() == pytest.approx(table.index.to_numpy())
     # At full agreement P(y|z) is 0.8, so the sum is 0.8^2 + 0.2^2.
     assert table["LEEP"].iloc[-1] == pytest.approx(math.log2(0.68))
     assert table["NCE"].iloc[-1] == 0
     assert (table["LEEP"] >= table["−H(Y | Z̃)"] - 1e-12).all()
-    sure = parts.toy(1.0)
+    sure = leep_toy.toy(1.0)
     np.testing.assert_allclose(sure["LEEP"], sure["NCE"], atol=1e-12)
 
 
@@ -83,18 +83,18 @@ def test_false_gains_follow_the_theory_of_counts():
 
 
 def test_luck_is_a_share_that_falls_with_more_models():
-    shares = parts.luck(0.5)
+    shares = leep_relatives.luck(0.5)
     assert shares.is_monotonic_decreasing
     assert shares[4] == pytest.approx(5 / 24)
 
 
 def test_every_score_has_its_facts():
-    assert list(parts.relatives(0, shuffles=1).index) == list(parts.FACTS)
+    assert list(leep_relatives.relatives(0, shuffles=1).index) == list(leep_relatives.FACTS)
 
 
 def test_figures_draw_what_they_are_given():
     figure, axes = plt.subplots(1, 5)
     parts.draw_cases(axes[:3], parts.random_cases(5, seed=0))
     assert len(leep_in_print.draw_printed(axes[3]).lines) == 8
-    assert len(parts.draw_toy(axes[4], 0.75).lines) == 4
+    assert len(leep_toy.draw_toy(axes[4], 0.75).lines) == 4
     plt.close(figure)
