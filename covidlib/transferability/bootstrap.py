@@ -30,6 +30,11 @@ def bootstrap(
     above the value. The basic interval, 2 value - quantiles, takes that shift off instead of
     adding it a second time, as the percentile interval would.
 
+    It takes off about as much as the value itself is above the score of the population only while
+    that is little. With 100 source classes and 425 images the interval held the population's LEEP
+    in 49 of 60 simulated cases for soft outputs and in 34 for nearly one-hot ones, and mostly lay
+    too high in the others. ``permuted`` shows how much a score is fitted to its images.
+
     Args:
         score: maps inputs and labels to a number.
         inputs: source probabilities or features. Shape: (N, Z) or (N, D).
