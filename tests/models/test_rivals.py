@@ -139,6 +139,25 @@ def test_bilinear_pooling_is_the_mean_outer_product():
     torch.testing.assert_close(bilinear_pooling(one, two), slow / 20)
 
 
+@pytest.mark.parametrize("attention", [False, True])
+def test_bilinear_networks_pool_the_features_before_the_last_pooling(attention):
+    """Two positions by two of 32 pixels, as 14 by 14 of 224; signed roots reach the classifier."""
+    torch.manual_seed(0)
+    network = BilinearSettings(attention=attention).build(2).eval()
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        layers = network.backbone.network.features
+        middle = layers[:23](images)  # after conv4_3 and its ReLU
+        last = layers[23:30](middle)  # after conv5_3 and its ReLU
+        assert last.shape == (2, 512, 2, 2)
+        if attention:
+            pooled = bilinear_pooling(network.attention([middle, last]), last)
+        else:
+            pooled = bilinear_pooling(last, last)
+        expected = network.classifier(signed_root(pooled.flatten(1)))
+        torch.testing.assert_close(network(images), expected)
+
+
 def test_signed_root_has_length_one_and_finite_gradients_at_zero():
     features = torch.tensor([[0.0, 0.0], [4.0, -9.0]], requires_grad=True)
     rooted = signed_root(features)
@@ -176,6 +195,16 @@ def test_unet_reaches_every_pixel_of_an_odd_image():
     images = torch.randn(1, 3, 13, 11, requires_grad=True)
     network(images).sum().backward()
     assert (images.grad.abs().sum(1) > 0).all()
+
+
+def test_unet_classifies_the_mean_of_its_finest_features():
+    torch.manual_seed(0)
+    network = UNetSettings(width=4, depth=2).build(2).eval()
+    seen = []
+    network.last_convolution.register_forward_hook(lambda *call: seen.append(call[-1]))
+    found = network(torch.randn(2, 3, 16, 16))
+    assert seen[0].shape == (2, 4, 16, 16)
+    torch.testing.assert_close(found, network.classifier(seen[0].mean((2, 3))))
 
 
 @ALL
