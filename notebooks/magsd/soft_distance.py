@@ -35,12 +35,12 @@ page = book.start(profile, data, seed)
 # %% [markdown]
 # ## Algorithm 1
 #
-# The primary prediction $P$ of an image replaces its label as the target of the views, where its largest probability exceeds $\theta = 0.7$; the loss adds the mean distance of the views from that target:
+# The primary prediction $P$ of an image replaces its label as the target of the views, where its largest probability exceeds $\theta = 0.7$; the loss adds the mean distance of the views from that target, over views and classes:
 #
 # $$
 # P' = \begin{cases} P, & \max_k P_k > \theta, \\ \text{label}, & \text{otherwise,} \end{cases}
 # \qquad
-# L = L_{ce}(P) + \frac{1}{3} \sum_{v=1}^{3} \lvert P' - p_v \rvert .
+# L = L_{ce}(P) + \frac{1}{3K} \sum_{v=1}^{3} \sum_{k=1}^{K} \lvert P'_k - p_{v,k} \rvert .
 # $$ (eq-soft-distance)
 #
 # The paper writes $P$ and $p$ for outputs before the softmax and compares them with a label of zeros and ones.
