@@ -33,7 +33,7 @@ page = book.start(profile, data, seed)
 # %% [markdown]
 # ## Table 1: how many images
 #
-# The paper names its sources by numbers of a bibliography that its text refers to: COVID-19 from {cite}`cohen2020covid` and like collections, pneumonia with boxes from {cite}`wang2017chestxray8`, viral and bacterial pneumonia with labels that only {cite}`kermany2018identifying` has.
+# The paper names its sources by numbers of a bibliography that its text refers to: COVID-19 from {cite}`cohen2020covid` and like collections, pneumonia with boxes from {cite}`wang2017chestxray8`, viral and bacterial pneumonia in numbers that only {cite}`kermany2018identifying` has.
 # A *composition* takes from each collection that is under the data root, in a fixed order, up to the paper's class sizes:
 #
 # ```{literalinclude} ../../covidlib/data/compositions.py
@@ -75,7 +75,7 @@ parts.folds(found["magsd-a"])
 # %% [markdown]
 # ## Table 2: augmentation
 #
-# A random number of the six operations in random order of choice; the crop's range and the probability of a flip are ours, since the table gives none.
+# A random number of the six operations, chosen at random and applied in one order; the crop's range and the probability of a flip are ours, since the table gives none.
 # Two of the six never reach the network: the z-score that follows takes every factor of brightness and of contrast back.
 # At their strongest they change the image below by up to {glue:text}`brightness:.2f` and {glue:text}`contrast:.2f` of white, and what the network sees of it by no more than {glue:text}`undone:.0e` standard deviations, which is rounding.
 # The z-score of columns in the released code takes them back as well.
@@ -99,7 +99,7 @@ for name, value in told.items():
 # %% [markdown]
 # ## Limits, and where to go next
 #
-# In set A every COVID-19 image comes from one kind of source and every other pneumonia from another, in the paper's set as in ours; in C the pneumonias are children's.
+# In set A every COVID-19 image comes from one kind of source and every other pneumonia from another, in the paper's set as in ours; in C most viral and bacterial pneumonias are children's.
 # No accuracy on such sets says how a network would do on the patients of one hospital {cite}`degrave2021ai,garcia2021public`.
 # The images of Localization are Cohen's too, so a network that trained on them has seen what it is asked about; [](localization.ipynb) leaves those out.
 #

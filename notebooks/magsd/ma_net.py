@@ -154,7 +154,7 @@ with figures.style():
 
 # %% [markdown]
 # Each row of the matrix is the same features seen through another map; two rows correlate by {glue:text}`alike:.2f` on average here.
-# Nothing in the loss asks the maps to differ: WS-DAN {cite}`hu2019wsdan`, whose design this is, pulls each map towards a centre of its own, and MAG-SD leaves that out.
+# Nothing in the loss asks the maps to differ: WS-DAN {cite}`hu2019wsdan`, whose design this is, pulls what each map pools towards a centre of its own, and MAG-SD leaves that out.
 #
 # ## Limits, and where to go next
 #

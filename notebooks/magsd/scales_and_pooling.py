@@ -59,7 +59,7 @@ magsd_fold_tests.fold_tests(scales, "7 and 14")
 # ## Table 6: which pooling?
 #
 # With GAP or GMP the classifier sees the pooled features alone; the attention still steers the views, but no gradient reaches it.
-# The paper could also mean another pooling *inside* attention pooling; see [](ma_net.ipynb).
+# The paper could also mean another pooling *inside* attention pooling; see the [deviations](deviation-magsd-pooling).
 
 # %%
 pooling = parts.gather(page, "pooling")
