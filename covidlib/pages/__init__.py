@@ -1,1 +1,1 @@
-"""What single pages compute and draw, one module per notebook of the same name."""
+"""What single pages compute and draw: a module per notebook, of the same name, and its parts."""

@@ -28,6 +28,7 @@ import matplotlib.pyplot as plt
 
 from covidlib import book, figures, mask_findings
 from covidlib.pages import mask_attention as parts
+from covidlib.pages import mask_blocks, mask_journey
 from covidlib.plans import manet
 
 page = book.start(profile, data, seed)
@@ -67,7 +68,7 @@ page = book.start(profile, data, seed)
 # %% mystnb={"figure": {"name": "fig-manet-blocks", "caption": "One block of each network with mask attention, top to bottom; branches side by side. Blue: operations that widen the receptive field, so that the map is pooled along. Orange: products with the map. Compare figure 5 of the paper."}} tags=["hide-input"]
 with figures.style():
     fig, axes = plt.subplots(1, 4, figsize=(10, 5.2), width_ratios=[1, 1, 1, 3.6])
-    parts.draw_blocks(axes)
+    mask_blocks.draw_blocks(axes)
 
 # %% mystnb={"figure": {"name": "tab-manet-products", "caption": "What mask attention adds to each network. Inception pools more often than it multiplies: maps inside a module are only passed on."}}
 products = parts.products()
@@ -84,13 +85,13 @@ products
 
 # %%
 dataset = page.dataset("covid-cxr-segmentations", images=20, size=512)
-image, mask = parts.chest(dataset, size=512)
-stops = parts.journey(mask)
+image, mask = mask_journey.chest(dataset, size=512)
+stops = mask_journey.journey(mask)
 page.glue("last_field", stops[-1].field[0])
 page.glue("last_largest", stops[-1].shares.max())
 
 # %% tags=["hide-input"]
-parts.journey_browser(image, stops)
+mask_journey.journey_browser(image, stops)
 
 # %% [markdown]
 # The same journey at the ends of the stages, for print and for readers without the slider:
@@ -98,7 +99,7 @@ parts.journey_browser(image, stops)
 # %% mystnb={"figure": {"name": "fig-manet-journey", "caption": "A lung mask in ResNet34: after the stem, the pool, and the last block of each layer. Black: no lung in sight; yellow: nothing but lung."}} tags=["hide-input"]
 with figures.style():
     fig, axes = plt.subplots(1, 7, figsize=(11, 2.2))
-    parts.draw_journey(axes, stops)
+    mask_journey.draw_journey(axes, stops)
 
 # %% [markdown]
 # At the end a feature sees {glue:text}`last_field` pixels in each direction, more than the image has, and no map value is above {glue:text}`last_largest:.2f`.
