@@ -12,8 +12,7 @@ from covidlib import figures
 from covidlib.book import Page
 from covidlib.data.cache import Cached
 from covidlib.evaluation import Interval
-from covidlib.evaluation.effects import Repeats, spread_of
-from covidlib.evaluation.intervals import BOUNDED
+from covidlib.evaluation.intervals import mean_interval
 from covidlib.evaluation.localization import iou, region
 from covidlib.figures import overlay
 from covidlib.localization_scores import (
@@ -106,11 +105,8 @@ def interval(
             networks.append(own.set_index("sample"))
     if not networks:
         return None
-    drawn = drawn_means(networks, measure)
-    spread = spread_of([Repeats(drawn[0], drawn[1:])])
-    low, high = np.clip([spread.low, spread.high], *BOUNDED)
     images = len(set().union(*(own.index for own in networks)))
-    return Interval(float(drawn[0].mean()), float(low), float(high), len(networks), images)
+    return mean_interval(drawn_means(networks, measure), images)
 
 
 def table(found: Sequence[Overlaps], known: Sequence[Overlaps]) -> ComparisonTable:
