@@ -127,30 +127,26 @@ page.glue("central", 100 * parts.central_share(path))
 # The paper does not say which.
 # Here `borders="zeros"` is the default, because it is what an average pooling with "the same kernel, stride and padding" does, and what the features themselves go through: beyond the image there is no lung.
 # The other choice, `borders="visible"`, leaves a mask of ones at exactly 1, so a network whose mask covers the image is the plain network.
-
-# %% mystnb={"figure": {"name": "fig-manet-borders", "caption": "A mask of ones, 512×512, on its way through ResNet34 when the outside counts as no lung. With visible borders all six maps are 1 everywhere."}} tags=["hide-input"]
-with figures.style():
-    fig, axes = plt.subplots(1, 6, figsize=(10, 2.4))
-    ones = parts.draw_borders(axes, size=512)
-page.glue("ones_mean", ones["layer 4"].mean())
-
-# %% [markdown]
+#
 # The smaller the image, the more of every pooling lies outside it.
 # Inceptionv3 suffers most: its 7×7 poolings come where an image of 96 pixels has 4×4 features left.
 
-# %% mystnb={"figure": {"name": "fig-manet-sizes", "caption": "What the last map of a mask of ones is on average, by size of the image, when the outside counts as no lung. Both axes are logarithmic."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-manet-borders", "caption": "A mask of ones when the outside counts as no lung. Above: 512×512, on its way through ResNet34. Below: the mean of the last map by size of the image; both axes are logarithmic. With visible borders all these maps are 1 everywhere."}} tags=["hide-input"]
 with figures.style():
-    parts.draw_last_ones(plt.gca())
+    fig = plt.figure(figsize=(10, 6.2), layout="constrained")
+    above, below = fig.subfigures(2, height_ratios=(2.2, 4))
+    ones = parts.draw_borders(above.subplots(1, 6), size=512)
+    parts.draw_last_ones(below.subplots())
+page.glue("ones_mean", ones["layer 4"].mean())
 for size in (96, 224):
     page.glue(f"inception_{size}", f"{mask_findings.last_ones('inceptionv3', [size])[size]:.1g}")
 page.glue("inception_pixels", manet.pixels("laptop", "inceptionv3"))
 
 # %% [markdown]
-# At 96 pixels its last map is {glue:text}`inception_96`, at 224 {glue:text}`inception_224`.
+# At 96 pixels the last map of Inceptionv3 is {glue:text}`inception_96`, at 224 {glue:text}`inception_224`.
 # Features that small drown in the constant under the root of batch norm, and with them their gradients: such a network answers every image alike.
 # The profile `laptop` therefore shows Inceptionv3, plain too, images of {glue:text}`inception_pixels` pixels, and 96 to the others.
-
-# %% [markdown]
+#
 # ## What the map still knows
 #
 # The mechanism is meant to hold back features from outside the lungs.
