@@ -173,6 +173,30 @@ def claims(paper: str | None = None) -> pd.DataFrame:
     return frame[frame["paper"] == paper].reset_index(drop=True)
 
 
+def claimed_value(paper: str, claim: str) -> PaperValue:
+    """Return a number that a paper prints in its prose.
+
+    Args:
+        paper: "msatl", "magsd" or "manet".
+        claim: its id in ``claims``.
+
+    Raises:
+        DataError: no such claim, or one without a number.
+
+    >>> value = claimed_value("magsd", "magsd-P03")
+    >>> value.printed, value.half_width, str(value)
+    ('95.11', 5e-05, '0.9511')
+    """
+    found = claims(paper).set_index("id")
+    if claim not in found.index or not found.loc[claim, "value"]:
+        raise DataError(f"{paper} prints no number as {claim!r}")
+    row = found.loc[claim]
+    value, half, digits = _parse(row["value"], row["unit"])
+    return PaperValue(
+        row["value"], row["unit"], value, half, float("nan"), digits, f"{paper} {row['where']}"
+    )
+
+
 def paper_values(
     paper: str, table: int, metrics: Sequence[str], **where: str
 ) -> dict[str, PaperValue]:

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from covidlib.errors import DataError
-from covidlib.published import PAPERS, claims, paper_value, published, tables
+from covidlib.published import PAPERS, claimed_value, claims, paper_value, published, tables
 
 ROWS = {
     "msatl": {1: 24, 2: 36, 3: 54, 4: 72, 5: 108, 6: 18},
@@ -106,6 +106,12 @@ def test_every_numeric_cell_is_a_number():
             assert frame.loc[frame["value"] != "", "number"].notna().all()
             shares = frame[(frame["unit"] == "percent") & ~frame["metric"].str.contains("increase")]
             assert shares["number"].between(0, 1).all()
+
+
+def test_a_claim_without_a_number_is_refused():
+    for claim in ("magsd-Q01", "magsd-P99"):
+        with pytest.raises(DataError, match=claim):
+            claimed_value("magsd", claim)
 
 
 def test_claims_have_unique_ids_of_their_paper():

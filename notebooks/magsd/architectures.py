@@ -147,6 +147,7 @@ for name, value in start.sentences(runs, rates).items():
 #
 # The two transfer models alone have seen photographs before (Tiny ImageNet in place of ImageNet), so in this table they are the only rows with that advantage.
 # How FPN and U-Net classify, which backbone the bilinear networks have and whether rivals were pre-trained is not in the paper; our choices are in the networks' descriptions.
-# Figure 6 of the paper compares thirteen and more curves without intervals; three AUCs of its text are claims `magsd-P01` to `magsd-P03`.
+# Figure 6 of the paper compares thirteen and more curves without intervals; of their AUCs the text names MAG-SD's three (claims `magsd-P01` to `magsd-P03`), which stand in the tables.
+# It does not say how it averages an AUC over three or four classes; here it is the mean of each class against the rest.
 #
 # What MAG-SD is made of is taken apart in [](scales_and_pooling.ipynb), [](augmentation_count.ipynb) and [](regularisation.ipynb).

@@ -74,6 +74,17 @@ def test_the_paper_s_f1_is_compared_with_the_mean_over_classes(nothing):
     assert "specificity" not in frame.index.get_level_values("metric")
 
 
+def test_the_text_s_aucs_stand_beside_mag_sd_alone(tmp_path):
+    chosen = plan("magsd/architectures", "smoke", phantoms=True)
+    empty = {row.label: [] for row in chosen.rows}
+    found = Results(chosen, empty, empty, tmp_path)
+    for letter, auc in {"A": 0.9994, "B": 0.9872, "C": 0.9511}.items():
+        printed = magsd_results.table(found, letter).frame["paper"].xs("AUC", level="metric")
+        named = printed[printed.notna()]
+        assert named.index.tolist() == ["MAG-SD"]
+        assert (named.item().value, named.item().half_width) == pytest.approx((auc, 0.00005))
+
+
 def test_leader_has_the_highest_mean(nothing):
     known = dict(nothing.known)
     known["A: mix-up"] = [record(0, 0.8), record(1, 0.9)]
