@@ -54,7 +54,7 @@ def augmentations(undone: bool) -> PlainTable:
     lines["resized cropping"] = {
         "paper": f"to {side}×{side}",
         "here": f"{crop.low:g} to {crop.high:g} of the side, to {PAPER.size}×{PAPER.size}",
-        "verdict": verdict_of(PAPER.size, side),
+        "verdict": verdict_of(side, PAPER.size),
         "reaches the network": "yes",
     }
     for title in ("horizontal flipping", "vertical flipping"):

@@ -140,6 +140,9 @@ def test_table_2_is_what_training_does(monkeypatch):
     frame = magsd_table2.augmentations(undone=False).frame
     assert frame.loc["brightness adjustment", "verdict"] == "below"
     assert set(frame["reaches the network"]) == {"yes"}
+    monkeypatch.setattr(magsd_table2, "PAPER", replace(magsd_table2.PAPER, size=96))
+    frame = magsd_table2.augmentations(undone=False).frame
+    assert frame.loc["resized cropping", "verdict"] == "below"  # 96 pixels, printed 224
 
 
 @pytest.mark.slow
