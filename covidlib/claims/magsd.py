@@ -226,7 +226,8 @@ CLAIMS: tuple[Claim, ...] = (
         "Attention overlaps drawn pneumonia better than a blob in the centre does", located,
         measure="IoU", needs=SCORES,
         note="COVID-19 by outlines, other pneumonia by boxes; the weaker is shown. Networks are "
-        "asked about images that they were not trained on. Regions are above the middle of a map's range.",
+        "asked about images that they were not trained on. Regions are above the middle of a map's "
+        "range.",
     ),
     _reason(
         "23", "localization", "Attention looks at different areas for different classes",
