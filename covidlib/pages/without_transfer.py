@@ -11,7 +11,6 @@ from covidlib.errors import CovidlibError
 from covidlib.evaluation import intervals
 from covidlib.pages.results import Results, paired_table
 from covidlib.plans import plan
-from covidlib.runs.recorded import rows
 from covidlib.settings import TrainingSettings
 from covidlib.tables import ComparisonTable
 
@@ -47,23 +46,6 @@ def drops(chosen: TrainingSettings) -> str:
     'never'
     """
     return ", ".join(f"{epoch}" for epoch in chosen.drops if epoch < chosen.epochs) or "never"
-
-
-def rate_table(page: Page) -> pd.DataFrame:
-    """Return how R-50 did on the validation images at each recorded learning rate."""
-    found = rows(plan("msatl/learning_rate", "laptop", phantoms=False), page.recorded)
-    lines = {}
-    for records in found.values():
-        for record in records:
-            last = record.curve.dropna().iloc[-1]
-            rate = record.body["spec"]["training"]["lr"]
-            lines[f"{rate:g}"] = {
-                "epochs": int(last["epoch"]) + 1,
-                "validation loss": f"{last['val_loss']:.3f}",
-                "validation accuracy": f"{last['val_accuracy']:.3f}",
-                "validation AUC": f"{last['val_auc']:.3f}",
-            }
-    return pd.DataFrame(lines).T.rename_axis("learning rate")
 
 
 def attention_table(results: Results) -> PlainTable:

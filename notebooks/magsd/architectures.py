@@ -26,7 +26,7 @@ seed = 0
 import matplotlib.pyplot as plt
 
 from covidlib import book, figures
-from covidlib.pages import architectures, magsd_fold_tests
+from covidlib.pages import architectures, magsd_fold_tests, rates
 from covidlib.pages import magsd_results as parts
 from covidlib.pages import magsd_start as start
 
@@ -118,8 +118,8 @@ for name, value in parts.sentences(runs, tables).items():
 # ```
 
 # %% mystnb={"figure": {"name": "tab-magsd-rates", "caption": "What one rate means to four classifiers, from random weights."}} tags=["hide-input"]
-rates = start.rates(page)
-start.table(rates)
+measured = start.rates(page)
+start.table(measured)
 
 # %% mystnb={"figure": {"name": "fig-magsd-start", "caption": "Training loss on data set A, mean over folds (thick) and single folds (thin), on a logarithmic scale; recorded where there are runs, else of this run. Dotted: guessing both classes alike. MAG-SD's loss has its distances in it, at most 1."}} tags=["hide-input"]
 with figures.style():
@@ -128,7 +128,7 @@ with figures.style():
         figures.phantom_stamp(fig)
 
 # %% tags=["hide-input"]
-for name, value in start.sentences(runs, rates).items():
+for name, value in start.sentences(runs, measured).items():
     page.glue(name, value)
 
 # %% [markdown]
@@ -139,7 +139,12 @@ for name, value in start.sentences(runs, rates).items():
 # At the other end stand the bilinear networks, whose features have length 1: there the rate is {glue:text}`times_bcnn:.0e` of the limit, and a classifier hardly moves.
 # A second handicap is the size: of images of {glue:text}`recorded_size` the recorded attention maps have {glue:text}`recorded_grid` positions, where the paper's have 7×7.
 # So a recorded tie between MAG-SD and ResNet50 says little about attention; what the scaling of the features alone is worth stands, once recorded, in the row *features* on [](soft_distance.ipynb).
-#
+# Whether another rate serves MAG-SD better, short runs on the first fold tell roughly: half the epochs, and a few dozen validation images.
+
+# %% tags=["table"]
+rates.rate_table(page, "magsd/learning_rate")
+
+# %% [markdown]
 # ## Limits, and where to go next
 #
 # Data set A has 258 images, so one fold tests on about 52 of them and an accuracy moves in steps of two percentage points.

@@ -26,7 +26,7 @@ seed = 0
 import matplotlib.pyplot as plt
 
 from covidlib import book, figures
-from covidlib.pages import results
+from covidlib.pages import rates, results
 from covidlib.pages import without_transfer as parts
 
 page = book.start(profile, data, seed)
@@ -47,7 +47,7 @@ parts.settings_table(profile)
 # The table shows the recorded runs of the `laptop` profile.
 
 # %% tags=["table"]
-parts.rate_table(page)
+rates.rate_table(page, "msatl/learning_rate")
 
 # %% [markdown]
 # ## The runs

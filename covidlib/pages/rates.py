@@ -1,0 +1,33 @@
+"""What recorded short runs found of learning rates, on validation images."""
+
+import pandas as pd
+
+from covidlib.book import Page
+from covidlib.data_page import PlainTable
+from covidlib.pages.results import NOT_YET
+from covidlib.plans import plan
+from covidlib.runs.recorded import rows
+
+COLUMNS = {"loss": "val_loss", "accuracy": "val_accuracy", "AUC": "val_auc"}
+
+
+def rate_table(page: Page, name: str) -> PlainTable:
+    """Return how the last epoch of each run of a plan did on the validation images.
+
+    Args:
+        page: whose records are read.
+        name: of a plan whose rows differ in their rate.
+    """
+    lines = {}
+    for label, records in rows(plan(name, "laptop", phantoms=False), page.recorded).items():
+        for record in records:
+            last = record.curve.dropna().iloc[-1]
+            shown = {title: f"{last[column]:.3f}" for title, column in COLUMNS.items()}
+            lines[label] = {"epochs": int(last["epoch"]) + 1} | shown
+    frame = pd.DataFrame.from_dict(lines, orient="index", columns=["epochs", *COLUMNS])
+    caption = (
+        "Recorded, one run each, on validation images; test images took no part."
+        if lines
+        else f"Rates: {NOT_YET}."
+    )
+    return PlainTable(frame, caption)
