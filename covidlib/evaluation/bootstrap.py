@@ -56,29 +56,33 @@ def drawn_patients(run: Scored, resamples: int, seed: int) -> np.ndarray:
 
 
 def drawn_scores(
-    table: pd.DataFrame, metric: str, split: str | None, resamples: int, seed: int
-) -> np.ndarray:
-    """Return a run's score, then its scores when patients are drawn anew. (1 + resamples,).
+    table: pd.DataFrame, metrics: Sequence[str], split: str | None, resamples: int, seed: int
+) -> dict[str, np.ndarray]:
+    """Return a run's scores, each followed by its values when patients are drawn anew.
 
     They are remembered as long as the table lives: one run serves many comparisons.
 
     Args:
         table: predictions of a run.
-        metric: a name of ``METRICS``.
+        metrics: names of ``METRICS``.
         split: which rows count; None takes all.
         resamples, seed: how many draws, and from where.
+
+    Returns:
+        By metric. Shape of each: (1 + resamples,).
     """
-    key = (metric, split, resamples, seed)
     place = id(table)
     if place not in _KNOWN:
         _KNOWN[place] = (weakref.ref(table, lambda _: _KNOWN.pop(place)), {})
     known = _KNOWN[place][1]
-    if key not in known:
+    keys = {metric: (metric, split, resamples, seed) for metric in metrics}
+    if missing := [metric for metric, key in keys.items() if key not in known]:
         run = scored(table, split).sorted()
-        value = compute(run, metric).value
-        drawn = weighted(run, metric, drawn_patients(run, resamples, seed))
-        known[key] = np.concatenate([[value], drawn])
-    return known[key]
+        drawn = drawn_patients(run, resamples, seed)
+        for metric in missing:
+            value = compute(run, metric).value
+            known[keys[metric]] = np.concatenate([[value], weighted(run, metric, drawn)])
+    return {metric: known[key] for metric, key in keys.items()}
 
 
 def blocks_of(runs: list[Scored]) -> list[list[int]]:

@@ -161,7 +161,9 @@ def _scores(
         if not all(members & set(group) for group in groups):
             raise DataError("the models were not tested on the same images")
     return {
-        group: np.column_stack([drawn_scores(t, metric, split, resamples, seed) for t in own])
+        group: np.column_stack(
+            [drawn_scores(t, [metric], split, resamples, seed)[metric] for t in own]
+        )
         for group, own in groups.items()
     }
 

@@ -50,10 +50,11 @@ def intervals(
     tables = _listed(runs)
     known = _together(tables, split)
     images = len({name for run in known for name in run.samples})
+    drawn = [drawn_scores(table, metrics, split, resamples, seed) for table in tables]
     found = {}
     for metric in metrics:
-        drawn = [drawn_scores(table, metric, split, resamples, seed) for table in tables]
-        found[metric] = _explained(mean_interval(np.column_stack(drawn), images), known, metric)
+        repeats = np.column_stack([scores[metric] for scores in drawn])
+        found[metric] = _explained(mean_interval(repeats, images), known, metric)
     return found
 
 

@@ -43,21 +43,23 @@ def roc_curves(
     """
     ax.plot([0, 1], [0, 1], color="0.8", linewidth=1, zorder=0)
 
-    def draw(name: str, runs: Runs, **look: object) -> None:
-        curve = mean_roc(runs, positive, split, points=POINTS)
+    def draw(name: str, runs: Runs, curve: pd.DataFrame, **look: object) -> None:
         label = f"{name}: {format_interval(_area(runs, positive, split, seed))}"
         ax.plot(curve["fpr"], curve["tpr"], label=label, **look)
 
     for name, look in looks(list(models)):
-        draw(name, models[name], linewidth=2, zorder=3, **look)
         if len(models) <= BANDED:
             options = {"resamples": resamples, "seed": seed, "points": POINTS}
-            band = roc_band(models[name], positive, split, **options)
-            filled = {"alpha": 0.15, "linewidth": 0, "color": look["color"]}
-            ax.fill_between(band["fpr"], band["low"], band["high"], zorder=2, **filled)
+            curve = roc_band(models[name], positive, split, **options)
+            band = {"alpha": 0.15, "linewidth": 0, "color": look["color"]}
+            ax.fill_between(curve["fpr"], curve["low"], curve["high"], zorder=2, **band)
+        else:
+            curve = mean_roc(models[name], positive, split, points=POINTS)
+        draw(name, models[name], curve, linewidth=2, zorder=3, **look)
     for i, (name, runs) in enumerate((floors or {}).items(), 1):
         dash = DASHES[i % len(DASHES)]
-        draw(f"floor, {name}", runs, color=GREY, linewidth=1.4, linestyle=dash, zorder=1)
+        curve = mean_roc(runs, positive, split, points=POINTS)
+        draw(f"floor, {name}", runs, curve, color=GREY, linewidth=1.4, linestyle=dash, zorder=1)
     ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
     ax.set(xlabel="false-positive rate", ylabel="true-positive rate")
     legend_below(ax, title="AUC [95% interval] (runs)", title_fontsize="small")
