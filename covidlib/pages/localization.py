@@ -1,7 +1,7 @@
 """Does attention find the pneumonia? (``notebooks/magsd/localization.py``)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,7 @@ from covidlib.localization_scores import (
 from covidlib.localization_scores import mean_attention as attention
 from covidlib.localization_scores.scoring import decoded
 from covidlib.pages.results import NOT_YET, nothing
-from covidlib.published import PaperValue, claims
+from covidlib.published import PaperValue, claimed_value
 from covidlib.runs.provenance import of_images
 from covidlib.runs.running import load, run
 from covidlib.runs.store import Store
@@ -142,9 +142,7 @@ def _measured(found: Sequence[Overlaps], label: str, source: str) -> Measured | 
 
 def lower_bound() -> PaperValue:
     """Return what the paper says that its overlaps exceed (claim magsd-P15)."""
-    row = claims("magsd").set_index("id").loc["magsd-P15"]
-    value = float(row["value"])
-    return PaperValue(row["value"], "", value, 0.0, float("nan"), 2, row["where"])
+    return replace(claimed_value("magsd", "magsd-P15"), half_width=0.0)
 
 
 def trained_on(known: Sequence[Overlaps]) -> str:

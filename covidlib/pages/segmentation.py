@@ -10,7 +10,7 @@ from covidlib import figures
 from covidlib.evaluation.overlap import overlap_intervals
 from covidlib.pages.results import NOT_YET, Results
 from covidlib.plans import plan
-from covidlib.published import PaperValue, claims
+from covidlib.published import PaperValue, claimed_value
 from covidlib.runs.record import Record
 from covidlib.tables import ComparisonTable, Row, comparison_table
 from covidlib.training.segmentation import CLEANED
@@ -58,11 +58,7 @@ def _settings(chosen) -> dict[str, str]:
 
 def paper_iou(label: str) -> PaperValue | None:
     """Return the IoU that the paper prints for a class in its text (manet sec. 4.1)."""
-    if label not in CLAIMED:
-        return None
-    row = claims("manet").set_index("id").loc[CLAIMED[label]]
-    value = float(row["value"]) / 100
-    return PaperValue(row["value"], row["unit"], value, 0.00005, float("nan"), 4, row["where"])
+    return claimed_value("manet", CLAIMED[label]) if label in CLAIMED else None
 
 
 def table(results: Results) -> ComparisonTable:
