@@ -22,6 +22,7 @@ from covidlib.transferability import (
     FROM_FEATURES,
     bootstrap,
     bounds,
+    information_gain,
     leep,
     nce,
     parameter_count,
@@ -46,7 +47,7 @@ class StageScores:
         images: of the target, N.
         scores: with 95% intervals over target images for LEEP and NCE (in nats), else without.
         bounds: -H(Y | Z~) and -H(Y), in nats.
-        shuffled: LEEP with shuffled labels, mean: what a source gains that knows nothing.
+        shuffled: LEEP with labels shuffled by patient, mean: what knowing nothing gains.
         likelihoods: log p(y | x) of every image, whose mean is LEEP. Shape: (N,).
         provenance: commit, versions, data, phantom, profile.
         patients: whose the images are; empty in scores that were kept without.
@@ -136,6 +137,7 @@ def score_stage(
         scores[name] = Interval(value, np.nan, np.nan, 1, len(labels))
     chance = predictor(theta, labels)[np.arange(len(labels)), labels]
     shuffles = max(1, resamples // 5)
+    gains = permuted(information_gain, theta, labels, groups=groups, permutations=shuffles)
     return StageScores(
         key=stage.key,
         cell=dict(cell),
@@ -144,7 +146,7 @@ def score_stage(
         images=len(labels),
         scores=scores,
         bounds={"-H(Y | Z)": found.soft, "-H(Y)": found.prior},
-        shuffled=float(permuted(leep, theta, labels, permutations=shuffles).mean()),
+        shuffled=float(gains.mean()) + found.prior,
         likelihoods=np.log(np.minimum(chance, 1.0)),
         provenance=of_images(target.dataset, profile, versions=True)
         | {"data": target.dataset.name},

@@ -83,7 +83,7 @@ with figures.style():
 # ## Bounds, chance and relatives
 #
 # *Labels shuffled* is what a stage scores when its outputs have nothing to do with the labels: LEEP rewards many source classes by itself, so only what lies above that column can be knowledge.
-# Labels are shuffled image by image, although images of one patient are alike and share a label: shuffled by patient they would score somewhat higher.
+# Labels are shuffled a patient at a time, for images of one patient are alike and share a label.
 # The accuracy is that of the expected empirical predictor, on the images that it was fitted to.
 # With 2048 features and fewer images the plain H-score is 1 for any labels, and SFDA is 0 unless the features hardly spread: neither says anything about these stages.
 

@@ -3,7 +3,15 @@ import pytest
 from synthetic_sources import source
 
 from covidlib.errors import DataError
-from covidlib.transferability import bootstrap, label_entropy, leep, nce, permuted, softmax
+from covidlib.transferability import (
+    bootstrap,
+    information_gain,
+    label_entropy,
+    leep,
+    nce,
+    permuted,
+    softmax,
+)
 from covidlib.transferability.inputs import one_hot
 
 
@@ -71,6 +79,24 @@ def test_shuffled_labels_show_the_reward_for_many_source_classes():
         gains.append(permuted(leep, hard, labels, permutations=100).mean() - prior)
     # Miller and Madow: about (Z - 1)(K - 1) / 2N nats although nothing is known.
     assert gains == pytest.approx([2 / 1000, 49 / 1000], rel=0.2)
+
+
+def test_patients_with_like_images_gain_more_from_nothing():
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(1, 8, 100)
+    patients = np.repeat(rng.permutation(100), sizes)  # rows of one patient need not be sorted
+    mixed = rng.permutation(len(patients))
+    kinds = rng.integers(0, 10, 100)
+    labels = (np.arange(100) % 2)[patients]
+    theta = one_hot(kinds[patients], 10)
+    # Sources that answer each patient at random.
+    of_nothing = [
+        information_gain(one_hot(rng.permutation(kinds)[patients], 10), labels) for _ in range(200)
+    ]
+    by_patient = permuted(information_gain, theta[mixed], labels[mixed], groups=patients[mixed])
+    by_image = permuted(information_gain, theta, labels)
+    assert by_patient.mean() == pytest.approx(np.mean(of_nothing), rel=0.1)
+    assert by_image.mean() < 0.5 * by_patient.mean()
 
 
 def test_shuffling_keeps_inputs_and_label_counts():
