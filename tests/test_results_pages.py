@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 from synthetic_predictions import predictions
 
-from covidlib.pages import ablation, attention_benefit, overall, ssl_comparison
+from covidlib.pages import (
+    ablation,
+    attention_benefit,
+    overall,
+    ssl_comparison,
+    without_transfer,
+)
 from covidlib.pages.improvements import improvements, over_plain, over_scratch
 from covidlib.pages.results import NOT_YET, Results, effect, paired_table, printed
 from covidlib.plans import plan
@@ -135,6 +141,22 @@ def test_effects_follow_the_weights_and_refuse_mixed_profiles(benefit, tmp_path)
     other = dict(benefit.known) | {second: [keep(tmp_path, spec, predictions(100), "paper")]}
     assert "not one comparison" in effect(other, [[(1.0, second), (-1.0, first)]], "auc")
     assert effect(benefit.known, [], "auc") == NOT_YET
+
+
+def test_every_pair_of_trainings_is_tested_and_equal_ones_do_not_differ(tmp_path):
+    skills = {"R-50 baseline": 0.0, "R-50 5 ATTNs": 3.0}
+    for row in plan(without_transfer.NAME, "laptop", phantoms=False).rows:
+        for spec in row.specs if row.label in skills else ():
+            keep(tmp_path, spec, predictions(200, skill=skills[row.label], seed=1))
+    frame = without_transfer.usual_tests(read(without_transfer.NAME, tmp_path)).frame
+    assert frame.T.to_dict("list") == {
+        "R-50 baseline, other seeds": ["0.000", "0 of 3", "0.000", "0 of 3"],
+        "R-50 5 ATTNs, other seeds": ["0.000", "0 of 3", "0.000", "0 of 3"],
+        "R-50 5 ATTNs against R-50 baseline": [
+            frame["AUC differs"].iloc[1], "9 of 9", frame["accuracy differs"].iloc[1], "9 of 9",
+        ],
+    }  # fmt: skip
+    assert float(frame["AUC differs"].iloc[1]) > 0.3
 
 
 def test_p_values_are_adjusted_over_the_table(benefit):

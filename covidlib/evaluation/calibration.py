@@ -104,12 +104,6 @@ def brier(predictions: pd.DataFrame, split: str | None = "test") -> float:
     return float(wrong[:, 1].mean() if s.binary else wrong.sum(axis=1).mean())
 
 
-def log_loss(predictions: pd.DataFrame, split: str | None = "test") -> float:
-    """Return the mean negative log-likelihood of the labels, nats."""
-    s = scored(predictions, split)
-    return _loss(np.log(s.probabilities.clip(LEAST)), s.truth)
-
-
 def fit_temperature(predictions: pd.DataFrame, split: str = "val") -> Temperature:
     """Find the temperature of the smallest log-loss (Guo et al. 2017, sec. 4.2).
 

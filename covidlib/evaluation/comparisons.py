@@ -84,7 +84,8 @@ def compare_auc(
 ) -> Comparison:
     """Test whether two models have the same AUC on the same images (DeLong et al. 1988).
 
-    Images count as independent: where patients have several, ``intervals.difference`` is safer.
+    It compares two trainings and counts images as independent. What several trainings of each
+    model say, with patients drawn as a whole, is ``covidlib.evaluation.contrasts.contrast``.
 
     Args:
         first, second: predictions of one run each; see ``scored``.
@@ -114,7 +115,8 @@ def compare_errors(
 ) -> Comparison:
     """Test whether two models are wrong equally often on the same images (McNemar, exact).
 
-    The difference is that of the accuracies; its bounds are NaN (see ``intervals.difference``).
+    The difference is that of the accuracies; its bounds are NaN. Images count as independent, as
+    in ``compare_auc``.
     """
     one, two = _paired(first, second, split)
     right = [one.predicted == one.truth, two.predicted == two.truth]

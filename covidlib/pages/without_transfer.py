@@ -1,6 +1,7 @@
 """Six networks from random weights (``notebooks/msatl/without_transfer.py``)."""
 
-from itertools import combinations
+from collections.abc import Sequence
+from itertools import combinations, combinations_with_replacement, product
 
 import pandas as pd
 
@@ -8,7 +9,8 @@ from covidlib.book import Page
 from covidlib.data import findings
 from covidlib.data_page import PlainTable
 from covidlib.errors import CovidlibError
-from covidlib.evaluation import intervals
+from covidlib.evaluation import compare_auc, compare_errors, intervals
+from covidlib.evaluation.comparisons import Comparison
 from covidlib.pages.results import Results, paired_table
 from covidlib.plans import plan
 from covidlib.settings import TrainingSettings
@@ -56,6 +58,39 @@ def attention_table(results: Results) -> PlainTable:
         for first, second in combinations(names, 2):
             lines[f"{second} against {first}"] = [[(1, second), (-1, first)]]
     return paired_table(results.known, lines)
+
+
+def usual_tests(results: Results) -> PlainTable:
+    """Apply the tests that papers use for two classifiers to every pair of recorded trainings.
+
+    Two trainings of one network differ by their seed alone: what the tests call a difference
+    there is none between methods.
+    """
+    rows, n = {}, 0
+    for depth in ("r50", "r101"):
+        names = [name for name in results.labels(model=depth) if name in results.shown]
+        for first, second in combinations_with_replacement(names, 2):
+            one, two = ([r.predictions for r in results.shown[name]] for name in (first, second))
+            same = first == second
+            if pairs := list(combinations(one, 2) if same else product(one, two)):
+                name = f"{first}, other seeds" if same else f"{second} against {first}"
+                rows[name] = _counted([compare_auc(*pair) for pair in pairs], "AUC")
+                rows[name] |= _counted([compare_errors(*pair) for pair in pairs], "accuracy")
+                n = compare_auc(*pairs[0]).n
+    note = (
+        f"Every training of one side against every one of the other, on the same {n} images. "
+        "Differs: the largest of these differences. p is not corrected; images count as "
+        "independent, which slices of one patient are not."
+    )
+    return PlainTable(pd.DataFrame.from_dict(rows, orient="index"), note)
+
+
+def _counted(found: Sequence[Comparison], measure: str) -> dict[str, str]:
+    below = sum(one.p_value < 0.05 for one in found)
+    return {
+        f"{measure} differs": f"{max(abs(one.difference) for one in found):.3f}",
+        f"{found[0].test}: p < 0.05": f"{below} of {len(found)}",
+    }
 
 
 def sentences(page: Page, results: Results, found: ComparisonTable) -> dict[str, float | int]:

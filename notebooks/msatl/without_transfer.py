@@ -96,6 +96,13 @@ with figures.style():
 # %% tags=["table"]
 parts.attention_table(runs)
 
+# %% [markdown]
+# Papers mostly compare two trainings, by DeLong's test of two AUCs {cite}`delong1988comparing` or by McNemar's of two lists of errors {cite}`mcnemar1947note`.
+# What such tests find between two trainings of the *same* network is chance in the seed, and none of their p values allows for it.
+
+# %% tags=["table"]
+parts.usual_tests(runs)
+
 # %% tags=["hide-input"]
 for name, value in parts.sentences(page, runs, table).items():
     page.glue(name, value)
