@@ -98,6 +98,17 @@ def test_a_pair_is_kept_when_all_its_maps_are(scores, tmp_path):
     assert heat_scores.is_kept(specs, tmp_path)
 
 
+def test_scores_of_two_profiles_stay_apart(scores, tmp_path):
+    facts = dict(scores.provenance) | {"phantom": False}
+    for profile in ("laptop", "paper"):
+        specs = heat_scores.networks(profile, phantoms=False)[0]
+        for kind in KINDS:
+            own = facts | {"profile": profile}
+            one = replace(scores, kind=kind, **named(kind, specs), provenance=own)
+            assert heat_scores.write(one, tmp_path), "nothing of the other profile is in the way"
+    assert {one.kind for one in heat_scores.read(tmp_path)} == set(KINDS)
+
+
 def test_hulls_have_what_a_threshold_leaves_out_and_nothing_between_the_lungs():
     lungs = torch.zeros(1, 20, 20, dtype=torch.bool)
     lungs[:, 4:16, 2:8] = lungs[:, 4:16, 12:18] = True

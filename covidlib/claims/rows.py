@@ -44,7 +44,12 @@ def names_of(records: Iterable[Record]) -> tuple[str, ...]:
 
 
 def kept_of(results: Path, folder: Path, keys: Iterable[str]) -> tuple[str, ...]:
-    """Return the files of a folder that keep scores of some runs, below the folder of results."""
+    """Return the files of a folder that keep scores of some runs, below the folder of results.
+
+    Args:
+        results, folder: where to look.
+        keys: how the names of the files end: keys of runs, or whole names.
+    """
     ends = tuple(set(keys))
     found = (results / folder).glob("*.json")
     return tuple(sorted((folder / one.name).as_posix() for one in found if one.stem.endswith(ends)))

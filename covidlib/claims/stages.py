@@ -92,16 +92,17 @@ attention_gains = LeepExperiment(_attention)
 def heat_in_lungs(results: Path) -> Effect | str:
     """Return how much more of its heat the attention map has inside the lungs than Grad-CAM."""
     from covidlib.heat_scores import ATTENTION, GRAD_CAM, read
-    from covidlib.heat_scores.keeping import FOLDER
+    from covidlib.heat_scores.keeping import FOLDER, name_of
 
     found = read(results)
     if not found:
         return "its heatmaps are not recorded yet"
-    units = []
+    units, names = [], []
     for seed in sorted({one.seed for one in found}):
         maps = {one.kind: one for one in found if one.seed == seed}
         if ATTENTION in maps and GRAD_CAM in maps:
             units.append(maps[ATTENTION].inside - maps[GRAD_CAM].inside)
+            names += [name_of(kind, maps[kind].key) for kind in (ATTENTION, GRAD_CAM)]
     if not units:
         return "its heatmaps are not recorded yet"
     whole = np.isfinite(units).all(axis=0)  # Grad-CAM has no heat on some slices
@@ -109,4 +110,4 @@ def heat_in_lungs(results: Path) -> Effect | str:
         return "no slice has heat in both maps"
     patients = np.array(found[0].patients)[whole]
     effect = paired([unit[whole] for unit in units], groups=patients)
-    return replace(effect, records=kept_of(results, FOLDER, (one.key for one in found)))
+    return replace(effect, records=kept_of(results, FOLDER, names))

@@ -23,17 +23,18 @@ def write(found: HeatScores, results: Path) -> Path | None:
     for field in ("inside", "area"):
         body[field] = [None if np.isnan(v) else round(float(v), 4) for v in getattr(found, field)]
     body["randomised"] = {step: round(value, 4) for step, value in found.randomised.items()}
-    return keep(body, _file(found.kind, found.key, found.seed, results), "slices")
+    return keep(body, place(results / FOLDER, name_of(found.kind, found.key)), "slices")
 
 
 def is_kept(specs: Mapping[str, RunSpec], results: Path) -> bool:
     """Return whether every score of a pair of networks is kept; see ``score_pair``."""
-    return all(_file(kind, **named(kind, specs), results=results).exists() for kind in KINDS)
+    names = [name_of(kind, str(named(kind, specs)["key"])) for kind in KINDS]
+    return all(place(results / FOLDER, name).exists() for name in names)
 
 
-def _file(kind: str, key: str, seed: int, results: Path) -> Path:
-    short = kind.split(",")[0].replace(" ", "-").lower()
-    return place(results / FOLDER, f"{short}-{key or seed}")
+def name_of(kind: str, key: str) -> str:
+    """Return the name of the file that keeps the scores of one kind of maps of one run."""
+    return f"{kind.split(',')[0].replace(' ', '-').lower()}-{key}"
 
 
 def read(results: Path) -> list[HeatScores]:

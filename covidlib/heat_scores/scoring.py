@@ -26,7 +26,7 @@ class HeatScores:
 
     Args:
         kind: one of ``KINDS``.
-        key: of the network's run, "" for the bell.
+        key: of the network's run; of the bell, of the plain network's.
         seed: of the run.
         size: side of the explained images, pixels.
         grid: cells of a map, (h, w).
@@ -134,10 +134,12 @@ def score_pair(
 
 
 def named(kind: str, specs: Mapping[str, RunSpec]) -> dict[str, object]:
-    """Return ``key`` and ``seed`` of the network whose maps of a kind are scored; see ``KINDS``."""
-    variant = KINDS[kind]
-    spec = specs[variant or "baseline"]
-    return {"key": spec.key if variant else "", "seed": spec.seed}
+    """Return ``key`` and ``seed`` of the network whose maps of a kind are scored; see ``KINDS``.
+
+    The bell, which asks no network, has those of the plain one: scores of two profiles stay apart.
+    """
+    spec = specs[KINDS[kind] or "baseline"]
+    return {"key": spec.key, "seed": spec.seed}
 
 
 @torch.no_grad()

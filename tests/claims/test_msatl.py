@@ -10,7 +10,7 @@ from covidlib.claims import NOT_TESTABLE, SUPPORTED, ledger, msatl
 from covidlib.claims.experiments import Contrast, Every
 from covidlib.claims.msatl import CLAIMS
 from covidlib.claims.stages import heat_in_lungs
-from covidlib.heat_scores import ATTENTION, GRAD_CAM, HeatScores, write
+from covidlib.heat_scores import ATTENTION, KINDS, HeatScores, write
 from covidlib.plans import plan
 from covidlib.published import claims, paper_value
 from covidlib.runs.record import CURVE, PREDICTIONS, RECORD
@@ -117,15 +117,15 @@ def test_units_without_runs_are_left_out(recorded):
 def test_heat_is_compared_where_both_maps_have_some_and_patient_by_patient(tmp_path):
     assert heat_in_lungs(tmp_path) == "its heatmaps are not recorded yet"
     plain = np.array([np.nan, 0.2, 0.3, 0.3])
-    for kind, inside in ((ATTENTION, np.array([0.9, 0.3, 0.4, 0.6])), (GRAD_CAM, plain)):
-        facts = {"phantom": False, "profile": "laptop"}
-        names, patients = ("a", "b", "c", "d"), ("1", "1", "2", "2")
-        area = np.full(4, 0.3)
-        write(
-            HeatScores(kind, "key", 0, 224, (7, 7), names, patients, inside, area, 1.0, {}, facts),
-            tmp_path,
-        )
+    facts, area = {"phantom": False, "profile": "laptop"}, np.full(4, 0.3)
+    names, patients = ("a", "b", "c", "d"), ("1", "1", "2", "2")
+    shares = dict.fromkeys(KINDS, plain) | {ATTENTION: np.array([0.9, 0.3, 0.4, 0.6])}
+    for kind, inside in shares.items():
+        who = (KINDS[kind] or "baseline", 0, 224, (7, 7), names, patients)
+        write(HeatScores(kind, *who, inside, area, 1.0, {}, facts), tmp_path)
     effect = heat_in_lungs(tmp_path)
     assert effect.value == pytest.approx((0.1 + 0.1 + 0.3) / 3) and effect.images == 3
+    used = [Path(name).stem for name in effect.records]
+    assert used == ["attention-map-attn5", "grad-cam-baseline"], "no bell, no third map"
     # Of two patients, one alone gives 0.1, the other 0.2: no draw of slices gives 0.3.
     assert (effect.low, effect.high) == pytest.approx((0.1, 0.2))
