@@ -62,11 +62,13 @@ class CurveExperiment:
         return tuple((NAME, {"label": name}) for name in self._rows(both))
 
     def _unit(self, known: dict[str, list[Record]], backbone: str) -> np.ndarray | None:
-        sides = [known.get(label(backbone, a), []) for a in (self.more, self.less)]
-        values = [[self.number(record.curve) for record in side] for side in sides]
-        pairs = np.array(list(zip(*values, strict=False)), dtype=float)
-        pairs = pairs[~np.isnan(pairs).any(axis=1)] if len(pairs) else pairs
-        return pairs[:, 0] - pairs[:, 1] if len(pairs) else None
+        more, less = (
+            {seed_of(record.key): self.number(record.curve) for record in known.get(name, [])}
+            for name in self._rows([backbone])
+        )
+        found = np.array([more[seed] - less[seed] for seed in more if seed in less])
+        found = found[~np.isnan(found)]
+        return found if len(found) else None
 
 
 def accuracy_jumps(curve: pd.DataFrame) -> float:

@@ -32,7 +32,7 @@ def rise(curve: pd.DataFrame, column: str, share: float = 0.9) -> float:
     """Return after which share of training a curve has risen most of its way.
 
     The way goes from the first value to the mean of the last fifth; what counts is the first epoch
-    from which on the curve's median over three epochs is past ``share`` of it.
+    at which the curve's median over three epochs is past ``share`` of it.
 
     Returns:
         In (0, 1]; NaN where the curve does not rise, or has fewer than five values.

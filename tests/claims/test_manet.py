@@ -108,16 +108,17 @@ def test_larger_classes_are_those_with_most_images():
 
 
 class Curve:
-    def __init__(self, jump):
-        self.folder = Path("manet") / f"run-{jump}"
+    def __init__(self, jump, seed=0):
+        self.key = f"run-{jump}-s{seed}-0"
+        self.folder = Path("manet") / self.key
         values = 0.8 + jump * (-1.0) ** np.arange(20)
         self.curve = pd.DataFrame({"epoch": range(20), "val_accuracy": values})
 
 
 def test_jumps_are_compared_network_by_network(monkeypatch, tmp_path):
     known = {
-        "ResNet50": [Curve(0.10), Curve(0.11), Curve(0.12)],
-        "ResNet50 (MA)": [Curve(0.04), Curve(0.06), Curve(0.05)],
+        "ResNet50": [Curve(0.10, 0), Curve(0.11, 1), Curve(0.12, 2)],
+        "ResNet50 (MA)": [Curve(0.04, 0), Curve(0.06, 1), Curve(0.05, 2)],
         "VGG16": [Curve(0.1)],
     }
     target = "covidlib.claims.manet_experiments.by_profile"
@@ -126,9 +127,14 @@ def test_jumps_are_compared_network_by_network(monkeypatch, tmp_path):
     jumps = [accuracy_jumps(Curve(j).curve) for j in (0.10, 0.11, 0.12, 0.04, 0.06, 0.05)]
     assert effect.value == pytest.approx(np.mean(jumps[:3]) - np.mean(jumps[3:]))
     assert effect.value > 0 and (effect.units, effect.runs) == (1, 3)
-    assert len(effect.records) == 6 and "manet/run-0.04" in effect.records
+    assert len(effect.records) == 6 and "manet/run-0.04-s0-0" in effect.records
     rows = CurveExperiment(accuracy_jumps, more="cbam", less="mask").asked
     assert len(rows) == 4  # CBAM stands in the two ResNets alone
+    known["ResNet50"] = known["ResNet50"][1:]  # a trial is compared with the one of its seed
+    known["VGG16 (MA)"] = [Curve(0.05, 1)]
+    effect = CurveExperiment(accuracy_jumps, more="none", less="mask")(tmp_path)
+    expected = [jumps[1] - jumps[4], jumps[2] - jumps[5]]
+    assert effect.value == pytest.approx(np.mean(expected)) and effect.runs == 2
     known["ResNet50"] = known["ResNet50"][:1]
     assert "no test" in CurveExperiment(accuracy_jumps, more="none", less="mask")(tmp_path)
 
