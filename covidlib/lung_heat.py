@@ -175,7 +175,7 @@ def measure(
         spec.network.slug,
         spec.key,
         scored(maps_of(network, images), images),
-        falls.mean(axis=1).to_dict(),
+        falls.mean(axis=1).dropna().to_dict(),
         of_images(images, profile) | {"size": SIZE[profile]},
     )
 
