@@ -41,11 +41,13 @@ def apply_workflow(
     explain: Annotated[bool, typer.Option(help="write Grad-CAM heatmaps as well")] = False,
 ) -> None:
     """Say what a saved workflow makes of each image, with what speaks against it."""
+    from covidlib.own_images.model import free
     from covidlib.workflow.two_stages import Workflow
 
     with plain_errors():
+        target = free(out)  # before the work, whose result would be lost otherwise
         read = Workflow.load(workflow).apply(images, explain=explain)
-        target = read.write(out)
+        read.write(target)
         for row in read.table.to_dict("records"):
             chance = row[f"p_{row['label']}"]
             beware = f" ({row['warning']})" if row["warning"] else ""

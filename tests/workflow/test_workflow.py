@@ -127,6 +127,8 @@ def test_the_command_line_saves_and_applies(store, tmp_path):
     ):
         found = call(app, wrong)
         assert found.exit_code == 1 and "error" in found.output and "Traceback" not in found.output
+    early = call(app, ["workflow", "apply", "no-model", "no-image", "--out", str(tmp_path / "out")])
+    assert early.exit_code == 1 and "exists" in early.output, "refused before any work"
 
 
 def test_what_is_missing_is_said(tmp_path, store):
