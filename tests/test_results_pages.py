@@ -97,9 +97,12 @@ def test_gains_and_what_attention_adds(benefit):
     # After Holm over six lines; three trainings of each side are few.
     assert float(frame.loc["R-50 baseline: gain", "p, AUC"]) < 0.1
     assert frame.loc["R-101 5 ATTNs: gain beyond baseline", "AUC"] == NOT_YET
-    assert "attention, 1 backbone(s): gain beyond baseline" in frame.index
+    assert "R-50, mean of both variants: gain beyond baseline" in frame.index
     told = attention_benefit.sentences(benefit)
-    assert told["backbones"] == 1
+    assert told["backbones"] == "R-50"
+    assert overall.backbones([[(1.0, f"R-{depth} 1 ATTN w TL")] for depth in (50, 101)]) == (
+        "R-50 and R-101"
+    )
     assert told["benefit_printed"] == pytest.approx(0.03625)
 
 
@@ -177,6 +180,7 @@ def test_pages_without_any_record_say_so(tmp_path):
         frame = parts.comparisons(runs).frame
         assert (frame["AUC"] == NOT_YET).all()
         assert NOT_YET in parts.sentences(runs).values()
+        assert parts is not overall or parts.sentences(runs)["backbones"] == "R-50 and R-101"
         assert runs.spent() == {"trainings": 0, "minutes": 0.0}
     runs = read(ablation.NAME, tmp_path)
     assert set(ablation.sentences(runs).values()) == {NOT_YET}

@@ -11,7 +11,7 @@ from covidlib import figures
 from covidlib.claims.msatl import ATTENTIVE, CLAIMS, MODELS, VARIANTS
 from covidlib.data_page import PlainTable
 from covidlib.evaluation import Interval
-from covidlib.pages.overall import attention_units, told
+from covidlib.pages.overall import attention_units, backbones, told
 from covidlib.pages.results import Results, paired_table
 from covidlib.published import paper_value
 from covidlib.tables import ComparisonTable
@@ -45,7 +45,7 @@ def gains(runs: Results, stages: Sequence[str] = ("none", "full")) -> PlainTable
         for variant in ATTENTIVE:
             lines[f"{depth} {NAMES[variant]}: gain beyond baseline"] = [[*own[variant], *plain]]
     if both := attention_units(runs, (stages[0], stages[-1])):
-        lines[f"attention, {len(both)} backbone(s): gain beyond baseline"] = both
+        lines[f"{backbones(both)}, mean of both variants: gain beyond baseline"] = both
     return paired_table(runs.known, lines)
 
 
@@ -86,5 +86,5 @@ def sentences(runs: Results) -> dict[str, float | str]:
     return {
         "benefit": told(runs, whole),
         "benefit_printed": claim.printed,
-        "backbones": len(whole),
+        "backbones": backbones(whole),
     }

@@ -146,7 +146,12 @@ def sentences(
         told[name] = measured if isinstance(measured, str) else format_effect(measured)
     claims = {claim.id: claim for claim in CLAIMS}
     chosen = plan(PLAN, "smoke", phantoms=True)
-    stages = Results(chosen, {}, recorded(PLAN, page.recorded), page.recorded)
+    scored = {one.key for one in known}  # a recorded stage may wait for its scores
+    behind = {
+        row: [record for record in records if record.key in scored]
+        for row, records in recorded(PLAN, page.recorded).items()
+    }
+    stages = Results(chosen, {}, behind, page.recorded)
     return (
         told
         | stages.spent()

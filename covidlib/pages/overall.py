@@ -32,10 +32,22 @@ def comparisons(runs: Results) -> PlainTable:
 def sentences(runs: Results) -> dict[str, float | str]:
     """Return what attention adds to the AUC, mean over both variants and the backbones."""
     claim = next(one for one in CLAIMS if one.id == "msatl-Q02")
+    units = attention_units(runs, ("full",))
     return {
-        "attention": told(runs, attention_units(runs, ("full",))),
+        "attention": told(runs, units),
         "attention_printed": claim.printed,
+        "backbones": backbones(units),
     }
+
+
+def backbones(units: list[list[tuple[float, str]]]) -> str:
+    """Name the backbones of ``attention_units``; both where none is recorded.
+
+    >>> backbones([[(1.0, "R-50 5 ATTNs w TL"), (-1.0, "R-50 baseline w TL")]])
+    'R-50'
+    """
+    names = [unit[0][1].split()[0] for unit in units]
+    return " and ".join(names or [model.upper().replace("R", "R-") for model in MODELS])
 
 
 def attention_units(runs: Results, stages: tuple[str, ...]) -> list[list[tuple[float, str]]]:

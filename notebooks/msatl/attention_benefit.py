@@ -14,7 +14,7 @@
 # ```{admonition} In short
 # Recorded on the real images: {glue:text}`recorded_rows` of {glue:text}`rows` rows, {glue:text}`trainings` distinct trainings with all their stages, {glue:text}`minutes:.0f` minutes.
 # Verdicts over {glue:text}`cells` cells: {glue:text}`reproduced` reproduced, {glue:text}`below` below, {glue:text}`above` above, {glue:text}`untested` not testable here.
-# Attention's gain from transfer beyond that of the plain networks, AUC, over {glue:text}`backbones` recorded backbone(s): {glue:text}`benefit`; the paper prints {glue:text}`benefit_printed:+.3f`.
+# How much more AUC transfer adds to {glue:text}`backbones` with attention than without, mean of both variants: {glue:text}`benefit`; the paper prints {glue:text}`benefit_printed:+.3f` for together.
 # ```
 
 # %% tags=["parameters"]
@@ -84,7 +84,7 @@ gained = improvements(runs, over_scratch)
 gained
 
 # %% [markdown]
-# The first lines say what transfer adds to each network, the others how much more it adds with attention.
+# A line that ends in *gain* says what transfer adds to a network, one that ends in *gain beyond baseline* how much more it adds with attention.
 # Section 6.5 prints some of these differences wrongly; [the audit](../across/audit.ipynb) recomputes them.
 
 # %% tags=["table"]

@@ -96,3 +96,5 @@ for name, value in parts.sentences(looks, known).items():
 # Heat in the lungs is necessary for marking infected regions, not sufficient: the verdict on that claim can be *not supported* or *inconclusive*, never *supported* (see [the claims](../across/claims.ipynb)).
 # The two maps come from two networks, and one depends on the class while the other does not, so their comparison is the paper's, not a fair one.
 # Networks trained on small images see larger ones here than they learnt from.
+#
+# Next: [](claims.ipynb) asks what of all this holds.

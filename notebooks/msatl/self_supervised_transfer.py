@@ -174,7 +174,7 @@ held.style.format("{:.0%}").background_gradient(
 parts.settings_table(profile)
 
 # %% [markdown]
-# Every printed value of the paper's recipe is MoCo's, but for the learning rate, which is ten times as high and equals SimCLR's {cite}`chen2020simclr`.
+# Every value that the paper prints of these is MoCo's, but for the learning rate, which is ten times as high and equals SimCLR's {cite}`chen2020simclr`.
 # 425 images are too few for the queue of the one and the batch of the other; why each value was changed is in the [deviations](deviation-contrast-sizes).
 #
 # ## Short runs

@@ -71,7 +71,7 @@ with figures.style():
 # ## SSTL-M against each rival
 #
 # Paired on the same images, and p values corrected by Holm over the table.
-# The last lines take all recorded networks together, each a draw from the networks that might have been used.
+# Where several networks are recorded, one more line for each rival takes them together, each a draw from the networks that might have been used.
 
 # %% tags=["table"]
 parts.comparisons(runs)

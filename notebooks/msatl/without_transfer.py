@@ -111,7 +111,7 @@ for name, value in parts.sentences(page, runs, table).items():
 # ## Limits, and where to go next
 #
 # The recorded runs use small images and few epochs, so a verdict of *below* says that this budget does not reach the paper's numbers, not that no budget does.
-# One run cannot show how much the seed matters; the row with several runs can.
+# One run cannot show how much the seed matters; the rows with several runs can.
 # The paper does not say how many runs are behind a row, and most of its accuracies cannot come from a single run on these test images; [the audit](../across/audit.ipynb) counts them.
 #
 # The command for the paper's own settings, on a machine with a GPU, is in the [deviations](../../book/deviations.md).

@@ -1,14 +1,20 @@
 """Table 6's page: LEEP in bits and nats, and what foretells the fine-tuned result."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from covidlib.book import Page, Parameters
 from covidlib.evaluation import Interval
 from covidlib.pages import leep_agreement
 from covidlib.pages import leep_scores as parts
 from covidlib.pages.results import NOT_YET
+from covidlib.plans import plan
+from covidlib.runs.record import RECORD
+from covidlib.runs.spec import described
+from covidlib.stage_scores import PLAN
 from covidlib.transferability import FROM_FEATURES
 
 R50 = [("r50", variant) for variant in ("baseline", "attn1", "attn5")]
@@ -39,6 +45,21 @@ def test_leep_stands_in_bits_beside_the_paper_and_within_its_bounds():
     assert (bits["verdict"], nats["verdict"]) == ("reproduced", "")
     other = frame.loc[("R-50 1 ATTN, STL-N", parts.BITS)]
     assert other["recorded"] is None and other["verdict"] == "not testable here"
+
+
+def test_a_recorded_stage_without_scores_is_not_among_the_trainings_behind_them(tmp_path):
+    rows = {row.label: row.specs for row in plan(PLAN, "laptop", phantoms=False).rows}
+    specs = [rows[f"R-50 {variant} w STL-N"][0] for variant in ("baseline", "1 ATTN")]
+    for spec in specs:
+        (tmp_path / "msatl" / spec.key).mkdir(parents=True)
+        body = {"spec": described(spec), "provenance": {"seconds": 60.0}, "key": spec.key}
+        (tmp_path / "msatl" / spec.key / RECORD).write_text(json.dumps(body))
+    one = stage(R50[0], LEEP=-0.64)
+    one.key = specs[0].key
+    page = Page(Parameters(), None, tmp_path, tmp_path)
+    told = parts.sentences(page, parts.table([], [one]), [one], [])
+    assert (told["stages"], told["trainings"], told["minutes"]) == (1, 1, 1.0)
+    assert told["rises"] == "its LEEP scores are not recorded yet"
 
 
 def test_scores_are_compared_with_what_needs_none():
