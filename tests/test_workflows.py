@@ -108,6 +108,15 @@ def test_the_week_sees_the_newest_versions_and_colab():
     assert "colab" in jobs["colab"]["container"]["image"]
 
 
+def test_a_container_hands_its_files_back_to_the_runner():
+    jobs = [job for path in FILES for job in workflow(path.stem)["jobs"].values()]
+    inside = [job for job in jobs if "container" in job]
+    assert inside
+    for job in inside:
+        last = job["steps"][-1]
+        assert last["run"].startswith("chown -R") and last["if"] == "always()"
+
+
 def dry(*variables: str) -> str:
     command = ["make", "-n", "-W", "pyproject.toml", "install", "book", *variables]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -211,6 +220,20 @@ def test_a_history_that_forgets_is_refused_and_a_host_that_is_silent_is_no_first
     assert keep("one\ntwo\nthree\n") == 0
     shutil.rmtree(origin)
     assert keep("", verb="fetch") not in (0, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("refused", "installed"), [("nothing", "chromium"), ("chromium", ".deb"), (".deb", "chromium")]
+)
+def test_a_browser_is_installed_also_where_chromium_is_a_snap_alone(tmp_path, refused, installed):
+    fake(tmp_path, "id", "echo 0")
+    fake(tmp_path, "apt-get", f'case "$*" in *{refused}) exit 100 ;; esac')
+    fake(tmp_path, "curl", '[ -w "$2" ]')
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(["bash", ROOT / ".ci" / "browser"], env=os.environ | {"PATH": path})
+    calls = (tmp_path / "apt-get.calls").read_text().splitlines()
+    assert done.returncode == 0 and calls[-1].endswith(installed)
+    assert (tmp_path / "curl.calls").exists() == (refused == "chromium")
 
 
 @pytest.mark.parametrize(("known", "verb"), [("", "issue create"), ("12", "issue comment 12")])
