@@ -44,7 +44,7 @@ STEPS = 5
 
 
 def recorded_run(page: Page) -> tuple[str, Record]:
-    """Return name and first run of the row with most recorded runs.
+    """Return name and first run of the first row that has most recorded runs.
 
     It is not chosen by its score: the best of several runs would promise too much.
 

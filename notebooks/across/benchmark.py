@@ -85,7 +85,7 @@ parts.overlap_table(seen, sides)
 # ## The leaderboard
 #
 # *Own* is the mean AUC over the three X-ray training sets, each tested on its own sources; *elsewhere* is the mean over the six pairs in which training and test set differ.
-# Rows named *frame only* and *lungs blacked out* are R-50 on images without lungs, and a *forest* knows sizes or a few grey values: a network that is not better than they are has shown nothing.
+# Rows named *frame only* and *lungs blacked out* are R-50 on images with little of the lungs or nothing, and a *forest* knows sizes or a few grey values: a network that is not better than they are has shown nothing.
 # Mask attention has no number on CT: no network here segments lungs in CT slices, and nobody has drawn them for these images.
 
 # %% tags=["hide-input"]

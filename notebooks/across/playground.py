@@ -36,7 +36,7 @@ page.glue("network", name)
 # ## A threshold
 #
 # The probabilities are those of a recorded run of {glue:text}`network` from random weights, for the real test images of COVID19-CT; [its page](../msatl/without_transfer.ipynb) says how it was trained.
-# It is the first run of the network with most runs, not the best one.
+# It is the first run of the first network that has most runs, not the best one.
 #
 # Move the slider: everything right of the line is called COVID-19.
 

@@ -105,7 +105,7 @@ pooling.round(1)
 #
 # The classifier is small for two classes, yet its input is 32 times as long as that of a plain ResNet50.
 # With average or maximum pooling instead (Table 6), it sees the 2048 features alone.
-# The paper does not say how the views are then guided; here the maps still are, but no gradient reaches them, so they stay what they were at the start.
+# The paper does not say what guides the views then; here the maps still do, but no gradient reaches the convolutions that make them, so these keep their random weights.
 
 # %% mystnb={"figure": {"name": "tab-magsd-sizes", "caption": "Parameters in millions, two classes."}}
 sizes = parts.sizes_table()

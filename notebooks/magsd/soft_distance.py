@@ -150,6 +150,6 @@ parts.released_tests(page)
 # ## Limits, and where to go next
 #
 # Curves and surfaces show one view of one image; training averages over all of them.
-# That the fallback to the label "keeps training off poor minima" (claim `magsd-Q21`) cannot be seen here; Table 8, on [its own page](regularisation.ipynb), compares the two distances by their results.
+# That the fallback to the label keeps "the final result away from local minima" (claim `magsd-Q21`) cannot be seen here; Table 8, on [its own page](regularisation.ipynb), compares the two distances by their results.
 # There the L2 rival changes two things at once, the norm and the target.
 # How the released code tests is on [](distribution.ipynb).

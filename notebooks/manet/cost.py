@@ -110,7 +110,7 @@ page.glue("cbam_operations", 100 * (cbam.operations / plain.operations - 1))
 #
 # ## Time
 #
-# The paper gives hours for whole trainings on four GPUs, with reading and validation in them.
+# The paper gives hours, on four GPUs; whether they are those of whole trainings, with reading and validation in them, it does not say.
 # What can be compared is how much longer one training step takes.
 # The networks take turns, so that all see the same load of the machine, and every round gives one ratio.
 # What mask attention adds to a step is one more pass over the features forward and one backward; the product needs no memory of its own, and the maps of a batch, of one channel each, are pooled side by side:

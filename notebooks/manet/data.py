@@ -43,7 +43,7 @@ table
 
 # %% [markdown]
 # Counts are the paper's only where its collections are there in full: *below* says that fewer images are at hand, not that the paper is wrong.
-# Tuberculosis comes from Montgomery and Shenzhen, and so do part of the normal images; without these two folders there are four classes, and normal adults come from ChestX-ray8.
+# Tuberculosis comes from Montgomery and Shenzhen, and so does part of the normal images; without these two folders there are four classes, and normal adults come from ChestX-ray8.
 #
 # ## Class and collection
 #

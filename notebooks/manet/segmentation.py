@@ -64,7 +64,7 @@ with figures.style():
 parts.settings_table(profile)
 
 # %% [markdown]
-# The paper learns from 359 normal, 345 tuberculosis and 202 COVID-19 images.
+# The paper has drawn lungs of 359 normal, 345 tuberculosis and 202 COVID-19 images, a tenth of them for the test.
 # What has drawn lungs here is `covid-cxr-segmentations`: 79 images, 55 of them of COVID-19; Montgomery and Shenzhen join as soon as their folders are there, and the phantoms have them.
 # With so few images one test set would be small, so five folds, grouped by patient, test every image once.
 
@@ -115,7 +115,7 @@ with figures.style():
 # %% [markdown]
 # ## Post-processing
 #
-# "The predicted masks for the left and right lungs are concatenated and there might be small defects outside the lung regions" (section 2.2).
+# "In some cases, the predicted masks for the left and right lungs are concatenated and there might be small defects outside the lung regions" (section 2.2).
 # Two repairs follow: holes are filled, small objects removed.
 #
 # ```{literalinclude} ../../covidlib/postprocessing.py
