@@ -122,7 +122,7 @@ with figures.style():
 # %% [markdown]
 # ### Ask one position
 #
-# Each row of the softmax belongs to one query.
+# Each column of the softmax belongs to one query.
 # Move the slider to choose the place that asks; the picture shows where the first res3 layer looks from there.
 
 # %% tags=["hide-input"]
