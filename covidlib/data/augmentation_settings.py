@@ -134,7 +134,8 @@ MAGSD_TABLE2 = Augmentation(
 )
 # manet sec. 2.3, 0.5 for each operation (the paper could also mean for all of them together). In
 # Albumentations, which the paper names, "contrast" multiplies and "brightness" adds a share of
-# white: here brightness and offset. Its default border reflects.
+# white: here brightness and offset, drawn apart although they are one item of the paper's list.
+# Its default border reflects.
 MANET = Augmentation(
     shift=Range(-0.0625, 0.0625, 0.5),
     zoom=Range(0.8, 1.2, 0.5),

@@ -27,8 +27,8 @@ def open_dataset(
     """Return one data set as a table.
 
     Args:
-        name: a card's name, "manet-masks" (every set with lung masks), or a folder of class folders
-            or a list of images (``.csv``) under the data root.
+        name: a card's name, a composition's, "manet-masks" (every set with lung masks), or a folder
+            of class folders or a list of images (``.csv``) under the data root.
         root: the data root; without it COVIDLIB_DATA.
         phantom: draw the data set instead of reading it: same layout, same reader, other pixels.
 

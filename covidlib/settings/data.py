@@ -20,13 +20,17 @@ class DataSettings:
     Args:
         dataset: a card's name.
         split: "official", "holdout", "kfold" or another of ``SCHEMES``.
-        fold: number of the held-out fold, for "kfold".
-        folds: how many folds there are, for "kfold".
-        split_seed: seed of "holdout" and "kfold"; official splits have none.
+        fold: number of the held-out fold, for "kfold" and "kfold-images".
+        folds: how many folds there are, for these two.
+        split_seed: of what is drawn: sets that are not published, and the images of ``limit``.
         preprocessing: what happens once, before the uint8 cache.
         phantom: settings of the drawn images; None means acquired ones.
         masks: whether lung and lesion masks travel with the images.
         limit: most images of each class in each split, for quick looks at large sets; None is all.
+        view: what a network is shown of each image, one of ``VIEWS``; see
+            ``covidlib.training.lungs.seen``.
+        lungs: the run whose segmentation finds the lungs of every image; None leaves those that
+            the data set has.
         learn_from: a subset of a composition, whose images alone are learnt from and validated on;
             the test images stay those of all its parts, so that one run is tested on sources that
             it never saw. "" is no restriction.

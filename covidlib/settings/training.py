@@ -17,7 +17,8 @@ class TrainingSettings:
     Args:
         size: side of the square that enters the network, pixels.
         augmentation: what happens to every training image.
-        normalisation: how grey values reach the network ("unit", "signed", "zscore", "imagenet").
+        normalisation: how grey values reach the network, a name of
+            ``covidlib.data.normalisation.to_model_input``.
         epochs, batch: length of training and images per step.
         lr, momentum, weight_decay: of SGD.
         milestones: epochs, as shares of the whole, at which the rate is multiplied by ``gamma``.
