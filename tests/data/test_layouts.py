@@ -411,6 +411,18 @@ def test_image_folder_without_a_card(tmp_path):
     assert data.table["split"].isna().all()
 
 
+@pytest.mark.parametrize(
+    ("folders", "meant"),
+    [(("Train", "Test"), "'test'"), (("train", "test", "validation"), "'val'")],
+)
+def test_another_word_for_a_split_is_neither_a_class_nor_left_out(tmp_path, folders, meant):
+    for name in folders:
+        image(tmp_path / f"mine/{name}/a/1.png")
+        image(tmp_path / f"mine/{name}/b/2.png")
+    with pytest.raises(DataError, match=f"call it {meant}"):
+        open_dataset("mine", tmp_path)
+
+
 def test_original_tiny_imagenet(tmp_path):
     image(tmp_path / "train/n01/images/n01_0.JPEG")
     image(tmp_path / "train/n02/images/n02_0.JPEG")

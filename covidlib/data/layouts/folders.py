@@ -5,8 +5,11 @@ from pathlib import Path
 import pandas as pd
 
 from covidlib.data.layouts.common import images_in, make_table
+from covidlib.data.table import SPLITS
+from covidlib.errors import DataError
 
-SPLITS = ("train", "val", "test")
+# Other words for a split: beside split folders they would be left out, alone taken for classes.
+SYNONYMS = {"training": "train", "valid": "val", "validation": "val", "testing": "test"}
 
 
 def image_folder(folder: Path) -> pd.DataFrame:
@@ -14,7 +17,11 @@ def image_folder(folder: Path) -> pd.DataFrame:
 
     Without split folders the split is unknown. A split that is flat and has Tiny ImageNet's
     ``<split>_annotations.txt`` takes its classes from there; one without stays out.
+
+    Raises:
+        DataError: a folder is called "Train", "validation" or another word for a split.
     """
+    _refuse_synonyms(folder)
     splits = [s for s in SPLITS if (folder / s).is_dir()]
     if not splits:
         return make_table(folder, _class_folders(folder, pd.NA))
@@ -28,6 +35,14 @@ def image_folder(folder: Path) -> pd.DataFrame:
         else:
             rows += _class_folders(home, split)
     return make_table(folder, rows, skipped)
+
+
+def _refuse_synonyms(folder: Path) -> None:
+    for home in sorted(p for p in folder.iterdir() if p.is_dir()):
+        word = home.name.lower()
+        meant = SYNONYMS.get(word, word)
+        if meant in SPLITS and home.name != meant:
+            raise DataError(f"{home} looks like a split under another name: call it {meant!r}")
 
 
 def _is_flat(home: Path) -> bool:
