@@ -41,7 +41,7 @@ $(IN)python:
 	"$(PYTHON)" -m venv "$(VENV)"
 
 $(INSTALLED): pyproject.toml $(CONSTRAINTS) | $(IN)python
-	@echo "installing into $(VENV) (about 2.5 GB, several minutes the first time)"
+	@echo "installing into $(VENV) (about 2.5 GB, several more with CUDA; minutes the first time)"
 	"$(IN)python" -m pip install --progress-bar off $(if $(CONSTRAINTS),-c "$(CONSTRAINTS)") \
 	  $(if $(TORCH_INDEX),--extra-index-url "$(TORCH_INDEX)") -e ".[book,cluster,dev,dicom]"
 	@touch "$@"
