@@ -75,10 +75,7 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Every:
-    """Several experiments that must all agree: the one that agrees least speaks for them.
-
-    The larger p value is valid for "all of them hold" without a correction (Berger 1982).
-    """
+    """Several experiments that must all agree: the one that agrees least speaks for them."""
 
     parts: tuple[Experiment, ...]
 

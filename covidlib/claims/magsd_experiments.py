@@ -196,8 +196,7 @@ def hardest_pair(pair: tuple[str, str], records: Sequence[Record]) -> float:
 class Each(Every):
     """Several experiments that must all agree; some of them can refute what all would support.
 
-    For "one of them fails" the p value is multiplied by their number. While some are not recorded
-    the others can speak against the claim, not for it.
+    While some are not recorded the others can speak against the claim, not for it.
     """
 
     def __call__(self, results: Path) -> Effect | Partly | str:
@@ -208,9 +207,7 @@ class Each(Every):
             return found[0]
         used = tuple(sorted({name for effect in effects for name in effect.records}))
         one = replace(weakest(effects), records=used)
-        if one.value <= 0:
-            return replace(one, p_value=min(1.0, one.p_value * len(effects)))
-        if len(effects) < len(found):
+        if one.value > 0 and len(effects) < len(found):
             return Partly(
                 f"{len(effects)} of the {len(found)} comparisons that must hold are recorded; "
                 f"the weakest gives {one.value:+.3f} [{one.low:+.3f}, {one.high:+.3f}]",

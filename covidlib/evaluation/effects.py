@@ -8,7 +8,7 @@ Hesterberg (2015) would lie at 7e-8 for three, beyond all draws.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -157,5 +157,13 @@ def by_draws(means: np.ndarray) -> Spread:
 
 
 def weakest(effects: Sequence[Effect]) -> Effect:
-    """Return the effect that speaks least for a statement: all of them must hold for it to hold."""
-    return max(effects, key=lambda e: (e.p_value if e.value > 0 else 2 - e.p_value, -e.value))
+    """Return the effect that speaks least for a statement: all of them must hold for it to hold.
+
+    The larger p value is valid for "all of them hold" without a correction (Berger 1982). An effect
+    that speaks against the statement is the worst of several: for "one of them fails" its p value
+    is multiplied by their number (Bonferroni).
+    """
+    one = max(effects, key=lambda e: (e.p_value if e.value > 0 else 2 - e.p_value, -e.value))
+    if one.value > 0:
+        return one
+    return replace(one, p_value=min(1.0, one.p_value * len(effects)))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -164,4 +166,6 @@ def test_the_weakest_of_several_effects_decides():
         *(paired([np.random.default_rng(2).normal(shift, 1, 50)]) for shift in (0.2, -2.0)),
     )
     assert weakest([strong, weak]) is weak
-    assert weakest([weak, against, strong]) is against
+    found = weakest([weak, against, strong])
+    assert replace(found, p_value=against.p_value) == against
+    assert found.p_value == pytest.approx(3 * against.p_value), "the worst of three"
