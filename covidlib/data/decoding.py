@@ -118,7 +118,7 @@ def check_images(paths: Iterable[str | Path], workers: int | None = 1) -> list[P
 def refuse(problems: Iterable[Problem]) -> NoReturn:
     """Raise UnreadableImages naming every problem."""
     lines = [f"  {problem.path}: {problem.reason}" for problem in problems]
-    ways_out = 'Replace them, or leave them out with unreadable="skip", which keeps a record.'
+    ways_out = "Replace them or take them away; `covidlib list` makes a list without them."
     raise UnreadableImages("\n".join([f"{len(lines)} files cannot be used:", *lines, ways_out]))
 
 

@@ -96,7 +96,7 @@ def place(target: Path, write: Callable[[Path], None]) -> None:
     sync(target.parent)
 
 
-def publish(record: Record, results: Path, commit_clean: bool = True) -> Path:
+def publish(record: Record, results: Path) -> Path:
     """Copy a run without its weights into the repository's recorded results and their history.
 
     A run that another paper's results hold, such as the finder of lungs, is left there.
@@ -104,7 +104,6 @@ def publish(record: Record, results: Path, commit_clean: bool = True) -> Path:
     Args:
         record: a finished run.
         results: the folder of one paper, ``book/results/<paper>``.
-        commit_clean: refuse runs of a library that differed from its commit.
 
     Raises:
         RunError: the run saw phantoms, is a smoke run, or came from an uncommitted library.
@@ -112,7 +111,7 @@ def publish(record: Record, results: Path, commit_clean: bool = True) -> Path:
     provenance = record.provenance
     if provenance["phantom"] or provenance["profile"] == "smoke":
         raise RunError(f"{record.key} is a phantom or smoke run; only real data are recorded")
-    if commit_clean and provenance["dirty"]:
+    if provenance["dirty"]:
         raise RunError(f"{record.key} came from a library that differs from its commit")
     target = results / record.key
     known = recorded_folder(results.parent, results.name, record.key)

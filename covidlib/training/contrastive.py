@@ -171,4 +171,4 @@ def embeddings(network, settings, rows: LongTensor, images: DeviceImages) -> Ten
             for batch in images.iterate(list(rows.split(settings.batch)))
         ]
     network.train(was_training)
-    return torch.cat(parts) if parts else torch.empty(0, network.classifier.in_features)
+    return torch.cat(parts)  # no rows are one batch of none

@@ -134,6 +134,20 @@ def test_real_cohen_takes_frontal_x_rays_that_are_there(real_data):
     assert set(table["cause"].dropna()) == {"viral", "bacterial", "fungal", "lipoid"}
 
 
+def test_cxnet_leaves_out_a_file_whose_name_is_no_number(tmp_path):
+    for name in ("7.png", "8p.jpg", "scan.png"):
+        image(tmp_path / "covid19" / name)
+    text(
+        tmp_path / "metadata.csv",
+        "filename,label,patient_id,url,view,age",
+        "7.png,COVID-19,3,u,PA,",
+    )
+    table = read(card("covid-cxnet"), tmp_path)
+    assert table["sample"].tolist() == ["covid19/7.png", "covid19/8p.jpg"]
+    assert table["child"].tolist() == [False, True] and table["patient"].tolist() == ["3", pd.NA]
+    assert left_out(table)["file"].tolist() == ["scan.png"]
+
+
 def test_real_cxnet_keeps_the_unlabelled_image_unlabelled(real_data):
     table = open_dataset("covid-cxnet", real_data).table
     assert table["label"].value_counts(dropna=False).to_dict() == {"COVID-19": 852, pd.NA: 1}

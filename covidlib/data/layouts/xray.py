@@ -28,12 +28,11 @@ FINDINGS: dict[str, tuple[str, str | None]] = {
 }
 
 
-def cohen(folder: Path, *, frontal_only: bool = True) -> pd.DataFrame:
-    """Read the COVID-19 image data collection (Cohen et al. 2020).
+def cohen(folder: Path) -> pd.DataFrame:
+    """Read the frontal X-rays of the COVID-19 image data collection (Cohen et al. 2020).
 
     Args:
         folder: holds metadata.csv and images/.
-        frontal_only: leave out lateral and unknown views; CT is always left out.
 
     Returns:
         The table with finding, cause (viral, bacterial, fungal, lipoid), view, sex and age.
@@ -44,7 +43,7 @@ def cohen(folder: Path, *, frontal_only: bool = True) -> pd.DataFrame:
     skipped = [(name, "not in metadata.csv") for name in sorted(set(images) - set(meta.index))]
     rows = []
     for name, row in meta.iterrows():
-        if reason := _unfit(row, name in images, frontal_only):
+        if reason := _unfit(row, name in images):
             skipped.append((name, reason))
             continue
         finding = row["finding"]
@@ -57,11 +56,11 @@ def cohen(folder: Path, *, frontal_only: bool = True) -> pd.DataFrame:
     return make_table(folder, rows, skipped)
 
 
-def _unfit(row: pd.Series, present: bool, frontal_only: bool) -> str | None:
+def _unfit(row: pd.Series, present: bool) -> str | None:
     """Say why a row of the Cohen collection is not taken; None when it is."""
     if pd.isna(row["modality"]) or row["modality"] != "X-ray":
         return f"modality is {row['modality']}"
-    if frontal_only and (pd.isna(row["view"]) or row["view"] not in FRONTAL):
+    if pd.isna(row["view"]) or row["view"] not in FRONTAL:
         unknown = pd.isna(row["view"]) or row["view"] == "?"
         return "view is unknown" if unknown else f"view is {row['view']}"
     return None if present else "listed but absent"
@@ -84,9 +83,12 @@ def cxnet(folder: Path) -> pd.DataFrame:
     frame = read_csv(path)
     frame["number"] = frame["filename"].str.extract(r"^(\d+)")[0]
     meta = one_row_per_file(frame, "number", path)
-    rows, seen = [], set()
+    rows, seen, skipped = [], set(), []
     for image in images_in(home):
-        number, marks = re.fullmatch(r"(\d+)([p-]*)", image.stem).groups()
+        if (name := re.fullmatch(r"(\d+)([p-]*)", image.stem)) is None:
+            skipped.append((image.name, "its name is no number"))
+            continue
+        number, marks = name.groups()
         seen.add(number)
         row = {"path": image, "label": "COVID-19", "listed": number in meta.index}
         row |= {"child": "p" in marks, "normal_looking": "-" in marks}
@@ -95,8 +97,8 @@ def cxnet(folder: Path) -> pd.DataFrame:
             row |= {"label": known["label"], "patient": known["patient_id"]}
             row |= {"source": known["url"], "view": known["view"], "age": known["age"]}
         rows.append(row)
-    absent = [(meta.loc[n, "filename"], "listed but absent") for n in set(meta.index) - seen]
-    return make_table(folder, rows, absent)
+    skipped += [(meta.loc[n, "filename"], "listed but absent") for n in set(meta.index) - seen]
+    return make_table(folder, rows, skipped)
 
 
 def chestxray8(folder: Path) -> pd.DataFrame:
