@@ -87,7 +87,7 @@ def test_the_stages_behind_the_rows_are_counted_once(benefit):
     assert benefit.spent()["minutes"] == pytest.approx(benefit.spent()["trainings"])
 
 
-def test_gains_and_what_attention_adds(benefit):
+def test_gains_and_what_attention_adds(benefit, folder):
     frame = attention_benefit.gains(benefit).frame
     gain = frame.loc["R-50 baseline: gain", "AUC"]
     value, low = (float(part.strip("[,")) for part in gain.split()[:2])
@@ -103,7 +103,10 @@ def test_gains_and_what_attention_adds(benefit):
     assert overall.backbones([[(1.0, f"R-{depth} 1 ATTN w TL")] for depth in (50, 101)]) == (
         "R-50 and R-101"
     )
-    assert told["benefit_printed"] == pytest.approx(0.03625)
+    # In print too, R-50 alone: (9.9 + 7.2) / 2 - 5.7 points of Table 4.
+    assert told["benefit_printed"] == pytest.approx(0.0285)
+    told = overall.sentences(read(overall.NAME, folder))  # Table 2: (92.9 + 96.8) / 2 - 90.3
+    assert (told["backbones"], told["attention_printed"]) == ("R-50", pytest.approx(0.0455))
 
 
 def test_printed_improvements_stand_beside_paired_differences(benefit):
@@ -180,8 +183,10 @@ def test_pages_without_any_record_say_so(tmp_path):
         frame = parts.comparisons(runs).frame
         assert (frame["AUC"] == NOT_YET).all()
         assert NOT_YET in parts.sentences(runs).values()
-        assert parts is not overall or parts.sentences(runs)["backbones"] == "R-50 and R-101"
         assert runs.spent() == {"trainings": 0, "minutes": 0.0}
+    both = attention_benefit.sentences(read(attention_benefit.NAME, tmp_path))
+    assert both["backbones"] == "R-50 and R-101"
+    assert both["benefit_printed"] == pytest.approx(0.03625)
     runs = read(ablation.NAME, tmp_path)
     assert set(ablation.sentences(runs).values()) == {NOT_YET}
     questions = ablation.unprinted(runs, read(ablation.UNPRINTED, tmp_path), runs).frame

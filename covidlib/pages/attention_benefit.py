@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from covidlib import figures
-from covidlib.claims.msatl import ATTENTIVE, CLAIMS, MODELS, VARIANTS
+from covidlib.claims.msatl import ATTENTIVE, MODELS, VARIANTS
 from covidlib.data_page import PlainTable
 from covidlib.evaluation import Interval
-from covidlib.pages.overall import attention_units, backbones, told
+from covidlib.pages.overall import attention_units, backbones, printed_auc, told
 from covidlib.pages.results import Results, paired_table
 from covidlib.published import paper_value
 from covidlib.tables import ComparisonTable
@@ -82,9 +82,8 @@ def panels() -> tuple[Figure, np.ndarray]:
 def sentences(runs: Results) -> dict[str, float | str]:
     """Return the numbers of the page's sentences."""
     whole = attention_units(runs, ("none", "full"))
-    claim = next(one for one in CLAIMS if one.id == "msatl-Q01")
     return {
         "benefit": told(runs, whole),
-        "benefit_printed": claim.printed,
+        "benefit_printed": printed_auc(runs, whole, "msatl-Q01"),
         "backbones": backbones(whole),
     }

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
+from covidlib.claims.experiments import printed_mean
 from covidlib.claims.msatl import ATTENTIVE, CLAIMS, MODELS, VARIANTS
 from covidlib.data_page import PlainTable
-from covidlib.pages.results import NOT_YET, Results, effect, format_effect, paired_table
+from covidlib.pages.results import NOT_YET, Results, effect, format_effect, paired_table, printed
 
 NAME = "msatl/overall"
 
@@ -31,13 +32,22 @@ def comparisons(runs: Results) -> PlainTable:
 
 def sentences(runs: Results) -> dict[str, float | str]:
     """Return what attention adds to the AUC, mean over both variants and the backbones."""
-    claim = next(one for one in CLAIMS if one.id == "msatl-Q02")
     units = attention_units(runs, ("full",))
     return {
         "attention": told(runs, units),
-        "attention_printed": claim.printed,
+        "attention_printed": printed_auc(runs, units, "msatl-Q02"),
         "backbones": backbones(units),
     }
+
+
+def printed_auc(runs: Results, units: list[list[tuple[float, str]]], claim: str) -> float:
+    """Return the same mean over units in the paper's AUCs; without units, that of a claim."""
+    if not units:
+        return next(one.printed for one in CLAIMS if one.id == claim)
+    rows = {row.label: row for row in runs.chosen.rows}
+    return printed_mean(
+        units, lambda label: printed(runs.chosen, rows[label], ("auc",))["auc"].value, 0.0
+    )
 
 
 def backbones(units: list[list[tuple[float, str]]]) -> str:

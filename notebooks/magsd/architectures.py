@@ -54,7 +54,7 @@ architectures.parameters_table()
 #
 # Every row is trained once per fold of a five-fold cross-validation that keeps patients together; images to 224 pixels, CLAHE, z-score and Table 2's augmentation are the same in all of them, and the profile changes sizes only.
 # In the `smoke` profile this page trains {glue:text}`trained_rows` of the rows, one fold each.
-# On the two classes of A the paper's SEN and SPC are not what their names say ([the audit](../across/audit.ipynb) works out that "SPC" behaves like the mean precision of the two classes), so only accuracy and F1, the mean over classes, are compared there.
+# On the two classes of A the paper's SEN and SPC are not what their names say ([the audit](../across/audit.ipynb) works out that "SPC" behaves like the mean precision of the two classes), so accuracy, F1, the mean over classes, and the AUC of MAG-SD alone are compared there.
 
 # %%
 runs = parts.gather(page, "architectures", architectures.small_rivals)

@@ -14,7 +14,7 @@
 # ```{admonition} In short
 # Recorded on the real images: {glue:text}`recorded_rows` of {glue:text}`rows` rows, {glue:text}`trainings` distinct trainings with all their stages, {glue:text}`minutes:.0f` minutes.
 # Verdicts over {glue:text}`cells` cells: {glue:text}`reproduced` reproduced, {glue:text}`below` below, {glue:text}`above` above, {glue:text}`untested` not testable here.
-# How much more AUC transfer adds to {glue:text}`backbones` with attention than without, mean of both variants: {glue:text}`benefit`; the paper prints {glue:text}`benefit_printed:+.3f` for together.
+# How much more AUC transfer adds to {glue:text}`backbones` with attention than without, mean of both variants: {glue:text}`benefit`; the paper prints {glue:text}`benefit_printed:+.3f`.
 # ```
 
 # %% tags=["parameters"]

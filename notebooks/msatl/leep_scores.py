@@ -13,8 +13,8 @@
 #
 # ```{admonition} In short
 # Recorded are the scores of {glue:text}`stages` stages, from {glue:text}`trainings` distinct trainings of {glue:text}`minutes:.0f` minutes together. Verdicts over {glue:text}`cells` cells: {glue:text}`reproduced` reproduced, {glue:text}`below` below, {glue:text}`above` above, {glue:text}`untested` not testable here.
-# The weaker of the two steps of LEEP, in bits: {glue:text}`rises`; in print {glue:text}`rises_printed:+.3f`.
-# The weaker of what attention adds to the two steps: {glue:text}`attention`; in print {glue:text}`attention_printed:+.3f`.
+# The weaker of the two steps of LEEP, in bits, mean of the recorded networks: {glue:text}`rises`; in print, over all six, {glue:text}`rises_printed:+.3f`.
+# The weaker of what attention adds to the two steps: {glue:text}`attention`; in print, over both backbones, {glue:text}`attention_printed:+.3f`.
 # ```
 
 # %% tags=["parameters"]

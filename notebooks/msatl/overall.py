@@ -15,7 +15,7 @@
 # ```{admonition} In short
 # Recorded on the real images: {glue:text}`recorded_rows` of {glue:text}`rows` rows, {glue:text}`trainings` distinct trainings with all their stages, {glue:text}`minutes:.0f` minutes.
 # Verdicts over {glue:text}`cells` cells: {glue:text}`reproduced` reproduced, {glue:text}`below` below, {glue:text}`above` above, {glue:text}`untested` not testable here.
-# What attention adds to the AUC of {glue:text}`backbones`, mean of both variants: {glue:text}`attention`; the paper prints {glue:text}`attention_printed:+.3f` for together.
+# What attention adds to the AUC of {glue:text}`backbones`, mean of both variants: {glue:text}`attention`; the paper prints {glue:text}`attention_printed:+.3f`.
 # ```
 
 # %% tags=["parameters"]
