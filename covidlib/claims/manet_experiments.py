@@ -21,13 +21,15 @@ from covidlib.runs.spec import seed_of
 
 NAME = "manet/classification"
 Curve = Callable[[pd.DataFrame], float]
+Trial = tuple[float, tuple[Record, Record]]  # a difference, and the runs behind it
 
 
 @dataclass(frozen=True)
 class CurveExperiment:
     """How much larger a number of the curves is with one attention than with another.
 
-    Units are the networks that have both; a t test over all their trials, which share the seed.
+    Units are the networks that have both; a t test over differences of trials of one seed, of each
+    network the first ones, as many as the network with the fewest has.
 
     Args:
         number: of one training's curve.
@@ -42,13 +44,13 @@ class CurveExperiment:
         """Return the effect from the first profile that has both sides of a network."""
         for _, known in by_profile(NAME, results):
             found = {backbone: self._unit(known, backbone) for backbone in BACKBONES}
-            units = {backbone: unit for backbone, unit in found.items() if unit is not None}
-            if units:
+            if units := {backbone: trials for backbone, trials in found.items() if trials}:
                 least = min(map(len, units.values()))
                 if least * len(units) < 2:
                     return "one training per side is recorded: no test"
-                effect = over_runs(np.column_stack([unit[:least] for unit in units.values()]))
-                used = (record for name in self._rows(units) for record in known[name])
+                chosen = [trials[:least] for trials in units.values()]
+                effect = over_runs(np.array([[gap for gap, _ in trials] for trials in chosen]).T)
+                used = (record for trials in chosen for _, pair in trials for record in pair)
                 return replace(effect, records=names_of(used))
         return NOT_RECORDED
 
@@ -61,14 +63,17 @@ class CurveExperiment:
         both = [b for b in BACKBONES if {(b, self.more), (b, self.less)} <= set(PAPER_MODELS)]
         return tuple((NAME, {"label": name}) for name in self._rows(both))
 
-    def _unit(self, known: dict[str, list[Record]], backbone: str) -> np.ndarray | None:
+    def _unit(self, known: dict[str, list[Record]], backbone: str) -> list[Trial]:
+        """Return the trials of a network that have both sides and a number on each."""
         more, less = (
-            {seed_of(record.key): self.number(record.curve) for record in known.get(name, [])}
+            {seed_of(record.key): record for record in known.get(name, [])}
             for name in self._rows([backbone])
         )
-        found = np.array([more[seed] - less[seed] for seed in more if seed in less])
-        found = found[~np.isnan(found)]
-        return found if len(found) else None
+        pairs = [(more[seed], less[seed]) for seed in more if seed in less]
+        found = [
+            (self.number(one.curve) - self.number(two.curve), (one, two)) for one, two in pairs
+        ]
+        return [trial for trial in found if not np.isnan(trial[0])]
 
 
 def accuracy_jumps(curve: pd.DataFrame) -> float:

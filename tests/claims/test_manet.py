@@ -135,6 +135,7 @@ def test_jumps_are_compared_network_by_network(monkeypatch, tmp_path):
     effect = CurveExperiment(accuracy_jumps, more="none", less="mask")(tmp_path)
     expected = [jumps[1] - jumps[4], jumps[2] - jumps[5]]
     assert effect.value == pytest.approx(np.mean(expected)) and effect.runs == 2
+    assert len(effect.records) == 4, "the trial without a counterpart has no part in it"
     known["ResNet50"] = known["ResNet50"][:1]
     assert "no test" in CurveExperiment(accuracy_jumps, more="none", less="mask")(tmp_path)
 
