@@ -1,5 +1,6 @@
 """The command line: data sets, runs, recorded results, your own images."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,8 @@ from covidlib.terminal import (
     plain_errors,
 )
 from covidlib.workflow.commands import workflow_app
+
+LOOKS = "^(val|knn)_"  # columns of a curve that speak of validation images
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 app.add_typer(data_app, name="data")
@@ -115,6 +118,8 @@ def make_reference(
         phantoms = data == "phantoms"
         specs = in_order(paper, profile, phantoms=phantoms, seeds=seeds, names=plan or ())
         specs = [spec for spec in specs if only in spec.key]
+        if not specs:
+            raise CovidlibError(f"no run of {paper} has {only!r} in its key")
         place = Store(store)
         if dry:
             _show(specs, place)
@@ -170,7 +175,7 @@ def _validation(found) -> str:
     """Return the last validation scores; test scores belong on the pages, beside the paper's."""
     if found.curve.empty:
         return ""
-    last = found.curve.iloc[-1].filter(like="val_").dropna()
+    last = found.curve.iloc[-1].filter(regex=LOOKS).dropna()
     values = ", ".join(f"{name} {value:.3f}" for name, value in last.items())
     return f": {values}" if values else ""
 
@@ -211,6 +216,6 @@ def _show(specs, store) -> None:
 
 
 def _tell(spec, row: dict) -> None:
-    if "val_loss" in row:
+    if any(re.match(LOOKS, name) for name in row):
         values = ", ".join(f"{k} {v:.4g}" for k, v in row.items())
         console.print(f"{spec.slug}: {values}", highlight=False)

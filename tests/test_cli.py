@@ -156,6 +156,32 @@ def test_recorded_results_are_listed_and_added(root, tmp_path, monkeypatch):
     assert "aaaaaaaa" in listed.stdout and f"{good.metrics['auc']:.3f}" in listed.stdout
 
 
+def test_a_run_is_added_to_the_paper_whose_plans_have_it(root, tmp_path, monkeypatch):
+    facts = {"commit": "a" * 40, "dirty": False, "versions": {}}
+    monkeypatch.setattr(provenance, "software", lambda: facts)
+    store = Store(tmp_path / "store")
+    mine = run(tiny(epochs=1), store, root, profile="laptop", resources=Resources("cpu", threads=1))
+    monkeypatch.setitem(plans.PLANS, "manet/tiny", lambda *_, **__: plan("smoke", phantoms=False))
+    options = ["--store", str(store.root), "--results", str(tmp_path / "results")]
+
+    def add(paper):
+        return CliRunner().invoke(cli.app, ["results", "add", paper, *options])
+
+    refused = add("msatl")
+    assert f"left out: {mine.key} is a run of manet" in refused.stdout.replace("\n", "")
+    assert "0 runs" in refused.stdout and not (tmp_path / "results").exists()
+    assert "1 runs" in add("manet").stdout
+    unknown = add("msalt")
+    assert unknown.exit_code == 1 and "there are plans of across, magsd" in unknown.stderr
+
+
+def test_what_is_said_of_an_epoch_is_what_validation_images_said(capsys):
+    cli._tell(tiny(), {"epoch": 0, "lr": 0.1, "loss": 1.5})
+    assert capsys.readouterr().out == ""
+    cli._tell(tiny(), {"epoch": 1, "loss": 1.5, "knn_accuracy": 0.75})
+    assert "knn_accuracy 0.75" in capsys.readouterr().out
+
+
 def command(tmp_path, root, *arguments, slow=False):
     program = PROGRAM.format(path=[os.path.dirname(__file__)], slow=slow)
     options = ["--data", str(root), "--store", str(tmp_path / "store"), "--threads", "1"]

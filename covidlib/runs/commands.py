@@ -19,15 +19,23 @@ def add_results(
     results: Results = RESULTS,
 ) -> None:
     """Copy finished runs on real data from a store into the recorded results."""
+    from covidlib.runs.reference import papers_by_name
+    from covidlib.runs.spec import name_of
     from covidlib.runs.store import Store, publish
 
-    added = 0
-    for found in Store(store).records():
-        try:
-            publish(found, results / paper)
-            added += 1
-        except CovidlibError as error:
-            console.print(f"left out: {error}", highlight=False)
+    added, homes = 0, papers_by_name()
+    with plain_errors():
+        if paper not in (papers := sorted(set.union(*homes.values()))):
+            raise CovidlibError(f"no plan of {paper!r}; there are plans of {', '.join(papers)}")
+        for found in Store(store).records():
+            home = homes.get(name_of(found.key), {paper})
+            try:
+                if paper not in home:
+                    raise CovidlibError(f"{found.key} is a run of {' and '.join(sorted(home))}")
+                publish(found, results / paper)
+                added += 1
+            except CovidlibError as error:
+                console.print(f"left out: {error}", highlight=False)
     console.print(f"{added} runs are recorded in {results / paper}")
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 import sys
 from collections.abc import Iterable
 from dataclasses import MISSING, fields, is_dataclass
@@ -15,7 +14,7 @@ import pandas as pd
 from covidlib.errors import RunError
 from covidlib.runs.image_errors import image_errors
 from covidlib.runs.record import RECORD, Record
-from covidlib.runs.spec import described
+from covidlib.runs.spec import described, name_of
 
 HISTORY = "history.jsonl"
 IDENTITY = ("key", "commit", "started")
@@ -33,7 +32,7 @@ def line(record: Record, paper: str) -> dict[str, Any]:
     return {
         "paper": paper,
         "key": record.key,
-        "name": re.sub(r"-s\d+-[0-9a-f]+$", "", record.key),
+        "name": name_of(record.key),
         "family": _digest(_essence(body["spec"], ("seed",))),
         **_of_predictions(record),
         "seed": body["spec"]["seed"],

@@ -8,8 +8,9 @@ from covidlib.errors import CovidlibError, RunError
 from covidlib.plans import PLANS, plan
 from covidlib.runs.executor import execute
 from covidlib.runs.record import Record, recorded_folder
+from covidlib.runs.recorded import PROFILES
 from covidlib.runs.running import Progress
-from covidlib.runs.spec import RunSpec
+from covidlib.runs.spec import RunSpec, name_of
 from covidlib.runs.store import Store, publish
 from covidlib.training.fit import Resources
 
@@ -65,6 +66,17 @@ def in_order(
     ]
     ordered = sorted(placed, key=lambda entry: entry[:2])  # stable: plans and rows stay in order
     return list({spec.key: spec for _, _, spec in ordered}.values())
+
+
+def papers_by_name() -> dict[str, set[str]]:
+    """Return the papers whose plans on real images have runs of a name, their stages included."""
+    found: dict[str, set[str]] = {}
+    for name in PLANS:
+        for profile in PROFILES:
+            specs = plan(name, profile, phantoms=False).specs
+            for stage in {s for spec in specs for s in _stages(spec)}:
+                found.setdefault(name_of(stage.key), set()).add(name.split("/")[0])
+    return found
 
 
 def run_all(

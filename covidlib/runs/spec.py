@@ -60,6 +60,15 @@ def seed_of(key: str) -> str:
     return key.rsplit("-", 2)[1]
 
 
+def name_of(key: str) -> str:
+    """Return the readable part of a run's key, which runs of other seeds share.
+
+    >>> name_of("covid-ct-r50-baseline-scratch-supervised-s12-0123456789")
+    'covid-ct-r50-baseline-scratch-supervised'
+    """
+    return key.rsplit("-", 2)[0]
+
+
 def canonical(value: Any) -> Any:
     """Return nested dictionaries without the fields that stand at their defaults.
 

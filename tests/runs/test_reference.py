@@ -119,4 +119,6 @@ def test_the_command_goes_on_reports_and_repeats_nothing(papers, root, tmp_path,
     after = {r.key: r.provenance["started"] for r in Store(tmp_path / "store").records()}
     assert before.items() <= after.items() and len(after) == 5
     assert "auc" not in answer.stdout.replace("val_auc", "")
+    answer = CliRunner().invoke(cli.app, ["reference", "tests", *store, "--only", "r900"])
+    assert answer.exit_code == 1 and "no run of tests has 'r900' in its key" in answer.stderr
     assert not (tmp_path / "results").exists()
