@@ -157,7 +157,7 @@ def _experiment(line: pd.Series) -> str:
         rows = " and ".join(f"{count} of {plan}" for plan, count in plans.items())
         noun = "row" if sum(plans.values()) == 1 else "rows"
         rows = rows.replace(" of ", f" {noun} of ", 1)
-        return escape(f"{line['measure']}, from the runs of {rows}")
+        return escape(f"{line['measure']}, on {rows}, as far as their runs are recorded")
     if line["measure"]:
         return escape(f"{line['measure']}, from what is kept beside the runs")
     if line["verdict"] == NOT_TESTABLE:
@@ -170,7 +170,7 @@ def _numbers(line: pd.Series, tests: int) -> dict[str, str]:
     effect = line["effect"]
     told = {"effect": f"{format_effect(effect)}, 95% interval"}
     if line["printed"] is not None:
-        told["paper's own"] = f"{line['printed']:+.3f}, the same in its printed numbers"
+        told["paper's own"] = f"{line['printed']:+.3f}, in its printed numbers of all these rows"
     told["test"] = (
         f"{escape(effect.test)}: p {escape(_chance(effect.p_value))}, after Holm over {tests} "
         f"tested claims {escape(_chance(line['p_value']))}"

@@ -110,6 +110,7 @@ def test_a_block_tells_effect_test_size_and_records(tested):
     assert facts["test"].text == "t over <repeats>: p 0.031, after Holm over 3 tested claims 0.094"
     assert facts["could see"].text.startswith("0.040 or more")
     assert facts["units"].text == "2, on their own +0.020, +0.080"
+    assert facts["paper's own"].text == "+0.020, in its printed numbers of all these rows"
     assert facts["size"].text == "6 trainings on the side that has fewest, 203 test images"
     assert facts["would take"].text.startswith("up to 4 times as many")  # printed is half of it
     assert [a["href"] for a in facts["computed from"]("a")] == [
@@ -118,6 +119,13 @@ def test_a_block_tells_effect_test_size_and_records(tested):
     ]
     waiting = soup(blocks("msatl", tested)).find(id="msatl-q05")
     assert "computed from" not in waiting.text and "effect" not in waiting.text
+
+
+def test_a_block_does_not_take_the_rows_that_are_asked_for_for_recorded_ones(whole):
+    page = soup(blocks("msatl", whole["msatl"]))
+    facts = page.find(id="msatl-q02")("dd")
+    assert facts[1].text == "AUC, on 6 rows of msatl/overall, as far as their runs are recorded"
+    assert "6 of its 6 rows" in facts[2].text
 
 
 def test_effects_stand_in_multiples_of_what_their_test_could_see(tested):
