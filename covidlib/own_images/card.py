@@ -79,7 +79,7 @@ def verdict(record: Record, audit: Audit) -> str:
     seen = f"a classifier that sees only {SIGHT.get(name, name)}"
     text = f"its AUC minus that of {seen} is {gain.value:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}]"
     if gain.low > 0:
-        return f"The network is better than every classifier that sees no lung: {text}."
+        return f"The network is better than every classifier that knows no anatomy: {text}."
     return f"It is not shown that the network uses the lungs at all: {text}."
 
 

@@ -35,7 +35,7 @@ def counts(audit: Audit) -> pd.DataFrame:
 
 
 def floors(audit: Audit) -> pd.DataFrame:
-    """Return the AUC of each classifier that sees no lung."""
+    """Return the AUC of each classifier that knows no anatomy."""
     rows = {
         name: {
             "AUC": format_interval(found).removesuffix(f" (n={found.runs})")
@@ -129,7 +129,7 @@ def sections(audit: Audit) -> Iterator[str]:
     )
     if len(audit.findings.pairs):
         yield html.table(pairs(audit), f"The first {MOST} pairs at most.")
-    yield html.heading("Floors: classifiers that see no lung")
+    yield html.heading("Floors: classifiers that know no anatomy")
     yield html.table(
         floors(audit), "Random forests of three seeds on the test images, with 95% intervals."
     )

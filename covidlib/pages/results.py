@@ -229,7 +229,7 @@ def draw_curves(axes: Sequence[Axes], results: Results, column: str = "loss") ->
 
 
 def draw_roc(ax: Axes, page: Page, models: Mapping[str, Sequence[pd.DataFrame]]) -> Axes:
-    """Draw recorded ROC curves over two classifiers that look at no lung."""
+    """Draw recorded ROC curves over two classifiers that know no anatomy."""
     floors = findings.read(page.recorded / "msatl" / "data").runs
     shown = {name: floors[name] for name in FLOORS}
     return figures.roc_curves(ax, models, floors=shown, resamples=300)

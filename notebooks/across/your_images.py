@@ -12,7 +12,7 @@
 # The commands `covidlib list`, `audit`, `train` and `predict` take the same steps as this page; replace the line `images = …` below by your own folder or CSV to see them on your images.
 #
 # ```{admonition} In short
-# {glue:text}`commands` commands of {glue:text}`characters` characters together lead from a folder to a model card.
+# {glue:text}`commands` commands of {glue:text}`characters` characters together lead from a folder to a model card and to answers about new images.
 # In this run, {glue:text}`images` images of {glue:text}`patients` patients gave {glue:text}`beware` warnings, a network that starts from {glue:text}`chosen`, and an AUC of {glue:text}`auc:.2f` [{glue:text}`auc_low:.2f`, {glue:text}`auc_high:.2f`] on {glue:text}`tested` test images.
 # Of real scans from a collection that the check has never seen, at most {glue:text}`scans_refused:.1f`% are refused as what they are and {glue:text}`scans_accepted:.1f`% pass for the other kind; of natural photographs, {glue:text}`photos_accepted:.1f`% pass for a scan.
 # ```
@@ -46,7 +46,7 @@ parts.first_lines(images)
 # ## Audit
 #
 # Every file is decoded once, and whatever is no chest X-ray or CT slice is refused before anything long begins.
-# Then come duplicates, leaks between the sets, imbalance of classes and sources, and the floors: classifiers that see no lung.
+# Then come duplicates, leaks between the sets, imbalance of classes and sources, and the floors: classifiers that know no anatomy.
 # Patients stay together in every set that is drawn.
 
 # %% tags=["table"]
@@ -105,7 +105,7 @@ record = training.train(own, spec, store, profile=profile)
 metrics = card.measured(record, own.positive)
 parts.metrics_table(metrics)
 
-# %% mystnb={"figure": {"name": "fig-own-quality", "caption": "This run: ROC curve on the test images beside classifiers that see no lung (left), and how often it was right against how sure it was, before and after the temperature (right)."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-own-quality", "caption": "This run: ROC curve on the test images beside classifiers that know no anatomy (left), and how often it was right against how sure it was, before and after the temperature (right)."}} tags=["hide-input"]
 with figures.style():
     fig, axes = plt.subplots(1, 2, figsize=(9.5, 6.4))
     card.draw_roc(axes[0], record, audit)

@@ -63,7 +63,7 @@ with figures.style():
     fig, ax = plt.subplots(figsize=(8, 4.6))
     figures.forest(ax, table, "AUC")
 
-# %% mystnb={"figure": {"name": "fig-msatl-overall-roc", "caption": "Recorded ROC curves on the 203 test images, and, in grey, two classifiers that look at no lung."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-msatl-overall-roc", "caption": "Recorded ROC curves on the 203 test images, and, in grey, two classifiers that know no anatomy."}} tags=["hide-input"]
 with figures.style():
     fig, ax = plt.subplots(figsize=(6.5, 7.6))
     results.draw_roc(ax, page, runs.tables(list(runs.shown)))

@@ -82,7 +82,7 @@ with figures.style():
     fig, ax = plt.subplots(figsize=(8, 4.4))
     figures.forest(ax, table, "AUC")
 
-# %% mystnb={"figure": {"name": "fig-msatl-roc", "caption": "Recorded ROC curves on the 203 test images of COVID19-CT, and, in grey, two classifiers that look at no lung. AUCs with 95% intervals."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-msatl-roc", "caption": "Recorded ROC curves on the 203 test images of COVID19-CT, and, in grey, two classifiers that know no anatomy. AUCs with 95% intervals."}} tags=["hide-input"]
 with figures.style():
     fig, ax = plt.subplots(figsize=(6.5, 7.4))
     results.draw_roc(ax, page, runs.tables(list(runs.shown)))
