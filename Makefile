@@ -22,6 +22,7 @@ CONSTRAINTS ?= constraints.txt
 IN := $(VENV)/bin/
 INSTALLED := $(VENV)/.covidlib-installed
 RUN := "$(IN)python" -m covidlib.publish
+STORE := "$(IN)python" -c 'from covidlib.paths import store_root; print(store_root())'
 CHOICE := --build "$(BUILD)" --profile "$(PROFILE)" --data "$(DATA)" --seed "$(SEED)"
 ASKED := $(if $(GPU),--gpu) $(if $(FORCE),--force)
 
@@ -63,7 +64,7 @@ remember: $(INSTALLED) ## append this store's runs to HISTORY and look for what 
 	@$(if $(filter phantoms,$(DATA)),echo "phantoms are not remembered",mkdir -p "$(dir $(HISTORY))" && \
 	  { [ -e "$(HISTORY)" ] || cp book/results/history.jsonl "$(HISTORY)"; } && \
 	  "$(IN)covidlib" results remember --history "$(HISTORY)" && \
-	  "$(IN)covidlib" results remember --store "$(COVIDLIB_STORE)" --history "$(HISTORY)" && \
+	  "$(IN)covidlib" results remember --store "$$($(STORE))" --history "$(HISTORY)" && \
 	  "$(IN)covidlib" results compare earlier latest --history "$(HISTORY)" --fail)
 
 reference: $(INSTALLED) ## make every run of a paper and record it: PAPER=msatl|magsd|manet|across

@@ -130,6 +130,20 @@ def test_variables_reach_the_commands():
     assert re.search(r"publish book .*--gpu --force", asked)
 
 
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize("named", ["COVIDLIB_STORE", "COVIDLIB_CACHE"])
+def test_runs_are_remembered_from_the_store_that_training_uses(tmp_path, named):
+    command = ["make", "-n", "remember", "DATA=here", "PYTHON=x", f"VENV={tmp_path}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    asked = re.search(r"""--store "\$\("[^"]*" -c '(.*?)'\)\"""", done.stdout).group(1)
+    env = {k: v for k, v in os.environ.items() if not k.startswith("COVIDLIB_")}
+    found = subprocess.run(
+        [sys.executable, "-c", asked], env=env | {named: str(tmp_path)}, capture_output=True
+    )
+    expected = tmp_path / ("runs" if named == "COVIDLIB_CACHE" else "")
+    assert Path(found.stdout.decode().strip()) == expected
+
+
 def checkout(tmp_path: Path) -> Path:
     """Return a folder with the scripts and a ``make`` and ``gh`` that write down their calls."""
     shutil.copytree(ROOT / ".ci", tmp_path / "repo" / ".ci")
