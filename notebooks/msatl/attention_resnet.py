@@ -141,7 +141,7 @@ with figures.style():
 # %% [markdown]
 # ## Limits, and where to go next
 #
-# An attention map says what a layer mixes, not why a decision was made; whether their heat lies in the lungs at all is tested [on a later page](heatmaps.ipynb).
+# An attention map says what a layer mixes, not why a decision was made; whether such maps have their heat in the lungs at all is tested [on a later page](heatmaps.ipynb).
 # The sizes of keys and values, the residual connection and the place of the layers within a group are our reading of a text that leaves them open.
 #
 # Next: [](without_transfer.ipynb) trains all six networks from random weights.
