@@ -59,7 +59,7 @@ def test_every_page_is_in_the_contents_and_every_entry_has_a_source():
     assert set(PLACES.pages) == sources
 
 
-def test_pages_to_come_stand_as_comments_in_the_contents():
+def test_every_paper_has_its_pages_written_or_to_come():
     text = (ROOT / "_toc.yml").read_text()
     named = re.findall(r"file: notebooks/(\w+)/\w+", text)
     counted = Counter(named)

@@ -56,14 +56,16 @@ class Spread:
 
     def __call__(self, results: Path) -> Effect | str:
         """Return the effect from the first profile that has three folds of a unit, or a reason."""
+        most = 0
         for known in cells_of([self.plan], results):
             found = [
                 by_fold([runs_of(cell, known) for cell in cells], lambda records: 0.0)
                 for cells in self.units
             ]
+            most = max(most, *map(len, found))
             if whole := [folds for folds in found if len(folds) > 2]:
                 return self._effect(whole)
-        return NOT_RECORDED
+        return "fewer than three folds are recorded: no test" if most else NOT_RECORDED
 
     def _effect(self, units: Sequence[Mapping[int, Fold]]) -> Effect | str:
         logs, variances = [], []

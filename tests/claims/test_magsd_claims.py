@@ -167,6 +167,7 @@ def test_one_fold_is_no_test(tmp_path):
     world(tmp_path, "preprocessing", clahe({"A": 0.05}), sets="A", folds=1)
     assert "one fold" in magsd._mean("preprocessing", "clahe", "no_clahe")(tmp_path)
     assert "one fold" in Each((magsd._mean("preprocessing", "clahe", "no_clahe"),))(tmp_path)
+    assert BY_ID["12"].experiment(tmp_path).startswith("fewer than three folds")
 
 
 def test_spreads_are_compared_on_a_log_scale(tmp_path):
