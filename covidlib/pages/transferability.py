@@ -130,7 +130,6 @@ def sentences(gains: pd.DataFrame, simulated: pd.DataFrame) -> Mapping[str, floa
         "null_thousand": float(at["one-hot", 1000]),
         "tau_plain": float(simulated.loc["LEEP", "nothing"]),
         "tau_blind": float(simulated.loc["LEEP", "head blind to the signal"]),
-        "tau_classes": float(simulated.loc["LEEP", "better: fewer source classes"]),
         "tau_softer": float(simulated.loc["LEEP", "better: softer head"]),
         "tau_probe": float(simulated.loc["linear probe"].min()),
         "tau_transrate": float(simulated.loc["TransRate", "nothing"]),

@@ -264,7 +264,6 @@ def sentences(found: Audit, choice: Choice, metrics: dict[str, Interval]) -> dic
         "images": len(own.dataset.table),
         "patients": int(own.dataset.table["patient"].nunique()),
         "beware": sum(remark.kind == "beware" for remark in found.remarks),
-        "starts": len(choice.scores),
         "chosen": "random weights" if choice.spec is None else choice.spec.slug,
         "auc": metrics["auc"].value,
         "auc_low": metrics["auc"].low,
