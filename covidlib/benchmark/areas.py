@@ -127,7 +127,8 @@ def called(runs: Runs, threshold: float = 0.5, resamples: int = RESAMPLES) -> di
         if not mine.any():
             continue
         low, high = _bounds(hit[mine], owner[mine], resamples)
-        found[group] = Interval(float(hit[mine].mean()), low, high, len(runs), int(mine.sum()))
+        images = whole.loc[mine, "sample"].nunique()
+        found[group] = Interval(float(hit[mine].mean()), low, high, len(runs), images)
     return found
 
 

@@ -1,5 +1,4 @@
 import numpy as np
-import pandas as pd
 import pytest
 from benchmark_predictions import CARDS, collector, oracle, predictions
 from sklearn.metrics import roc_auc_score
@@ -7,7 +6,11 @@ from sklearn.metrics import roc_auc_score
 from covidlib.benchmark import GROUPS, TESTS, called, crossed, external, group_of, own, standing
 from covidlib.benchmark import tested as subset
 from covidlib.benchmark.areas import mean_area, miscalibration
-from covidlib.evaluation.calibration import calibration_error
+from covidlib.evaluation.calibration import (
+    at_temperature,
+    calibration_error,
+    fit_temperature,
+)
 from covidlib.plans.across import CT, XRAYS
 
 
@@ -78,19 +81,22 @@ def test_shares_called_are_counted_by_group():
     }  # fmt: skip
     assert found["nih"].low == 0 and 0.2 < found["nih"].high < 0.3  # 12 people, none: exact
     assert found["nih"].images == 12
+    twice = called([predictions(collector), predictions(collector)], resamples=20)
+    assert (twice["nih"].images, twice["nih"].runs) == (12, 2)
     assert called([predictions(collector)], threshold=0.6)["kermany"].value == 0
 
 
 def test_calibration_elsewhere_uses_no_test_image():
     run = predictions(noisy, each=40)
     cells = [([run], "cxnet-nih"), ([run], "cohen")]
-    plain = miscalibration(cells, warm=False)
-    parts = [calibration_error(subset(run, test)) for test in ("cxnet-nih", "cohen")]
-    assert plain == pytest.approx(np.mean(parts))
-    other = run.assign(label=run["label"].where(run["split"] == "val", "other"))
-    other.loc[run.index[run["split"] == "test"][0], "label"] = "COVID-19"
-    first = run[run["split"] == "val"]
-    pd.testing.assert_frame_equal(first, other[other["split"] == "val"])
+    validated = fit_temperature(run[run["split"] == "val"]).value
+    assert abs(validated - 1) > 0.2
+    for warm, heat in ((False, 1.0), (True, validated)):
+        parts = [
+            calibration_error(at_temperature(subset(run, test), heat))
+            for test in ("cxnet-nih", "cohen")
+        ]
+        assert miscalibration(cells, warm=warm) == pytest.approx(np.mean(parts))
     forest = run[run["split"] == "test"]
     assert miscalibration([([forest], "cohen")], warm=True) is None
     assert miscalibration([([forest], "cohen")], warm=False) is not None
