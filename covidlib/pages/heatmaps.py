@@ -17,6 +17,7 @@ from covidlib.evaluation.contrasts import paired
 from covidlib.explain import stretch
 from covidlib.heat_scores import (
     ATTENTION,
+    BLOB,
     GRAD_CAM,
     KINDS,
     SIZE,
@@ -165,11 +166,12 @@ def _line(own: Sequence[HeatScores]) -> dict[str, object]:
         return line
     patients = np.array(own[0].patients)
     found = paired([inside[kept] - area[kept]], groups=patients[kept])
+    called = None if own[0].kind == BLOB else f"{np.mean([o.called for o in own]):.0%}"
     return line | {
         "heat in lungs": f"{inside[kept].mean():.3f}",
         "chance": f"{area[kept].mean():.3f}",
         "difference": f"{found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]",
-        "called positive": f"{np.mean([o.called for o in own]):.0%}",
+        "called positive": called,  # by the network; the bell is none
         "cells": f"{own[0].grid[0]}×{own[0].grid[1]}",
     }
 

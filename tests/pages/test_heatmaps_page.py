@@ -1,6 +1,7 @@
 """Figure 4's page: which slices are shown, and what its table says of heat."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from covidlib.heat_scores import ATTENTION, BLOB, GRAD_CAM, KINDS, HeatScores
@@ -40,6 +41,7 @@ def test_heat_is_set_against_the_lungs_share_of_the_image():
     assert line["difference"].startswith("+0.133 [") and line["cells"] == "7×7"
     bell = table.frame.loc[f"{BLOB}, this run (phantoms)"]
     assert bell["difference"] == "+0.250 [+0.250, +0.250]"
+    assert pd.isna(bell["called positive"])  # it is no network
     assert table.frame.loc[f"{ATTENTION}, recorded", "heat in lungs"] == NOT_YET
     assert len(table.frame) == 2 * len(KINDS)
 
