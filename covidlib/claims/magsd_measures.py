@@ -35,7 +35,6 @@ from covidlib.localization_scores import (
 from covidlib.plans import plan
 
 MILLION = 1e6
-UNKNOWN = ("<NA>", "nan", "None")  # patients, as text
 
 
 @dataclass(frozen=True)
@@ -135,8 +134,7 @@ def _gain(found: Overlaps, label: str, measure: str) -> pd.DataFrame:
     table = table[(table["label"] == label) & (table["threshold"] == MIDDLE)]
     sides = [table[table["source"] == name].set_index("sample") for name in (MEAN, BLOB)]
     gain = (sides[0][measure] - sides[1][measure]).rename("gain").to_frame()
-    people = sides[0]["patient"].astype(str).reindex(gain.index)
-    return gain.assign(patient=people.where(~people.isin(UNKNOWN), people.index))
+    return gain.assign(patient=sides[0]["patient"].reindex(gain.index))
 
 
 @cache

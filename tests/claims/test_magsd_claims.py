@@ -229,7 +229,7 @@ def test_accuracies_themselves_are_compared_with_nearly_all(tmp_path):
 def overlaps(key: str, gain: float, letter: str = "B", images: int = 6) -> Overlaps:
     """Return overlaps that never were; COVID-19 gains less by boxes than pneumonia does."""
     lines = [
-        {"sample": f"{label}{k}", "patient": "<NA>", "label": label, "source": source,
+        {"sample": f"{label}{k}", "patient": f"{label}{k}", "label": label, "source": source,
          "threshold": t, "mask": m, "box": m + extra}
         for label, extra in zip(CLASSES, (0.0, 0.1), strict=True)
         for k in range(images)
