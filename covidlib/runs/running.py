@@ -229,11 +229,11 @@ def _isolated(device: torch.device, threads: int | None) -> Iterator[None]:
 
 def build(spec: RunSpec, data: TrainingData) -> Method:
     """Return the method of a spec around a network with the spec's own random weights."""
+    method = METHODS[type(spec.training).__name__]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(generator("weights", spec.seed).initial_seed())
         network = spec.network.build(len(data.classes))
-    method = METHODS[type(spec.training).__name__]
-    return method(network, spec.training, data, spec.seed)
+        return method(network, spec.training, data, spec.seed)
 
 
 def transfer(network: torch.nn.Module, weights: dict[str, torch.Tensor]) -> list[str]:

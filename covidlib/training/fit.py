@@ -166,9 +166,10 @@ def _kept(body: dict, callback: str) -> dict:
 def make_trainer(method: Method, resources: Resources, callbacks: list[Callback]) -> L.Trainer:
     """Return the trainer of one run: no bars, no logs, no files but what the callbacks write."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    many = resources.devices > 1
+    many, asked = resources.devices > 1, resources.accelerator
     return L.Trainer(
-        accelerator=resources.accelerator,
+        # Lightning's "auto" also takes what the library was never tried on, such as a Mac's GPU.
+        accelerator=resources.device.type if asked == "auto" else asked,
         devices=resources.devices,
         strategy="ddp_spawn" if many else "auto",
         sync_batchnorm=many and resources.device.type == "cuda",

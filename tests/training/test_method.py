@@ -13,7 +13,7 @@ from covidlib.runs.running import build, run
 from covidlib.runs.store import Store
 from covidlib.training import method as method_module
 from covidlib.training.data import training_data
-from covidlib.training.fit import Resources
+from covidlib.training.fit import Resources, make_trainer
 from covidlib.training.method import prepare
 from covidlib.training.state import read_state
 from covidlib.training.supervised import Supervised
@@ -134,6 +134,18 @@ def test_the_length_of_the_last_batch_does_not_change_earlier_draws(root):
     data = training_data(tiny().data, root)
     method = build(tiny(), data)
     assert [method.whole(step) for step in range(3)] == [8, 8, 6]
+
+
+@pytest.mark.parametrize(
+    ("asked", "here", "given"),
+    [("auto", False, "cpu"), ("auto", True, "cuda"), ("cpu", True, "cpu"), ("cuda", False, "cuda")],
+)
+def test_networks_are_trained_where_their_images_go(root, monkeypatch, asked, here, given):
+    """Whatever Lightning would choose; a GPU that is asked for is never replaced in silence."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: here)
+    monkeypatch.setattr("lightning.Trainer", lambda **options: options)
+    method = build(tiny(), training_data(tiny().data, root))
+    assert make_trainer(method, Resources(asked), [])["accelerator"] == given
 
 
 def test_a_training_is_silent(root, store, capfd):

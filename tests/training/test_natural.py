@@ -17,7 +17,7 @@ from covidlib.data.preprocessing import Preprocessing
 from covidlib.errors import RunError
 from covidlib.evaluation.ranks import ranked, top_difference, top_interval, top_k
 from covidlib.models.attention_resnet import PLACEMENTS, AttentionResNetSettings
-from covidlib.runs.running import load, run, transfer
+from covidlib.runs.running import build, load, run, transfer
 from covidlib.runs.spec import RunSpec
 from covidlib.runs.store import Store
 from covidlib.settings import DataSettings, GraftSettings, StlmSettings, StlnSettings
@@ -163,6 +163,16 @@ def test_what_descends_from_torchvisions_weights_says_so(weights, tmp_path):
     with torch.no_grad():
         # The method keeps its network in channels-last order, whose sums round otherwise.
         torch.testing.assert_close(method.network.eval()(images), plain(images))
+
+
+def test_building_a_network_leaves_the_callers_random_numbers():
+    data = training_data(CT, None)
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    for training in (GraftSettings(size=33), StlmSettings(size=33)):
+        torch.manual_seed(0)
+        build(RunSpec(network(), CT, training), data)
+        assert torch.equal(torch.rand(3), expected)
 
 
 def test_a_file_that_is_not_torchvisions_is_refused(weights, monkeypatch, tmp_path):
