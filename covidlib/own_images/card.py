@@ -71,11 +71,14 @@ def against_floors(record: Record, audit: Audit, metric: str = "auc") -> dict[st
 
 
 def verdict(record: Record, audit: Audit) -> str:
-    """Say in one sentence whether the network is better than the best floor."""
+    """Say in one sentence whether the network is better than every floor.
+
+    What decides is the floor that the network is least surely above, which need not be the best.
+    """
     gains = against_floors(record, audit)
     if not gains:
         return "The test images cannot decide an AUC."
-    name, gain = min(gains.items(), key=lambda item: item[1].value)
+    name, gain = min(gains.items(), key=lambda item: item[1].low)
     seen = f"a classifier that sees only {SIGHT.get(name, name)}"
     text = f"its AUC minus that of {seen} is {gain.value:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}]"
     if gain.low > 0:
