@@ -60,6 +60,7 @@ def run_plan(
     from covidlib.training.fit import Resources
 
     with plain_errors():
+        _check_engine(backend, workers, address)
         chosen = _find(plan, profile, phantoms=data == "phantoms", seeds=seeds)
         place = Store(store)
         specs = [spec for spec in chosen.specs if only in spec.key]
@@ -81,7 +82,7 @@ def run_plan(
             place,
             None if data == "phantoms" else data,
             profile=profile,
-            backend=_choice(backend, ("serial", "loky", "dask"), "backend"),
+            backend=backend,
             workers=workers,
             address=address,
             resources=Resources(accelerator, devices, threads=threads),
@@ -206,6 +207,15 @@ def _choice(value: str, allowed: tuple[str, ...], name: str) -> str:
     if value not in allowed:
         raise CovidlibError(f"{name} is one of {', '.join(allowed)}, not {value!r}")
     return value
+
+
+def _check_engine(backend: str, workers: int, address: str | None) -> None:
+    """Refuse what would be left aside in silence: runs would go one by one, and here."""
+    _choice(backend, ("serial", "loky", "dask"), "backend")
+    if workers > 1 and backend == "serial":
+        raise CovidlibError(f"{workers} workers need --backend loky or dask")
+    if address and backend != "dask":
+        raise CovidlibError("the address of a scheduler needs --backend dask")
 
 
 def _show(specs, store) -> None:

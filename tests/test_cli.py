@@ -89,6 +89,8 @@ def test_finished_runs_are_shown_and_reused(ask, tmp_path):
         (["nonsense"], "msatl/without_transfer"),
         (["tests/tiny", "--profile", "huge"], "profile is one of smoke, laptop, paper"),
         (["tests/tiny", "--backend", "ray"], "backend is one of serial, loky, dask"),
+        (["tests/tiny", "--workers", "2"], "2 workers need --backend loky or dask"),
+        (["tests/tiny", "--address", "tcp://host:1"], "needs --backend dask"),
         (["tests/tiny", "--only", "r900"], "no run of tests/tiny has 'r900' in its key"),
         (["tests/tiny", "--record"], "only real data in the profiles laptop and paper"),
     ],
