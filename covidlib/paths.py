@@ -12,7 +12,7 @@ def data_root(root: str | Path | None = None) -> Path | None:
 
 def cache_root() -> Path:
     """Return the folder for decoded images and phantoms: COVIDLIB_CACHE, else ~/.cache/covidlib."""
-    chosen = os.environ.get("COVIDLIB_CACHE", "~/.cache/covidlib")
+    chosen = os.environ.get("COVIDLIB_CACHE") or "~/.cache/covidlib"
     return Path(chosen).expanduser().resolve()
 
 

@@ -16,7 +16,7 @@ class COVIDNetSettings:
     """The large COVID-Net, a rival of magsd Table 3.
 
     33.9 million parameters with two classes. Ours: batch norm after every convolution, and the
-    mean over positions in place of a flattened 7×7 grid (which would add 103 million parameters
+    mean over positions in place of a flattened 7×7 grid (which would add 101 million parameters
     and fix the size of the images).
 
     Args:
