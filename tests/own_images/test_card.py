@@ -2,8 +2,6 @@
 
 from types import SimpleNamespace
 
-import numpy as np
-import pandas as pd
 import pytest
 from synthetic_predictions import predictions
 
@@ -46,8 +44,3 @@ def test_gains_are_differences_of_areas_and_missing_without_positives():
     one = table.assign(label="healthy")
     assert card.against_floors(SimpleNamespace(test=one), audit) == {}
     assert card.verdict(SimpleNamespace(test=one), audit) == "The test images cannot decide an AUC."
-
-
-def test_a_matrix_is_told_in_words():
-    counts = pd.DataFrame(np.array([[3, 1], [0, 2]]), ["a", "b"], ["a", "b"])
-    assert card.in_words(counts) == "Of 4 a: 3 called a, 1 called b; Of 2 b: 2 called b."
