@@ -1,6 +1,6 @@
 """Runs behind the tables of msatl.
 
-The order of ``PLANS`` is the order of value in which ``covidlib reference`` records them.
+Of rows of one rank and one seed, ``covidlib reference`` records those first that come first here.
 """
 
 from dataclasses import replace
