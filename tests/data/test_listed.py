@@ -44,6 +44,14 @@ def test_columns_are_taken_whatever_their_order_case_and_separator(home):
         assert not found.phantom
 
 
+def test_no_finding_may_be_a_class_and_words_for_unknown_are_not(home):
+    write(home, "path,label,patient\na/1.png,None,None\na/2.png,ill,NA\nb/1.png,NA,P1\nb/2.png\n")
+    found = open_dataset("list.csv", home)
+    assert found.classes == ("None", "ill")
+    assert found.table["label"].fillna("?").tolist() == ["None", "ill", "?", "?"]
+    assert found.table["patient"].fillna("?").tolist() == ["?", "?", "P1", "?"]
+
+
 def test_a_byte_order_mark_backslashes_and_absolute_paths_are_understood(home):
     write(home, f"path,label,split\na\\1.png,x,train\n{home}/b/1.png,y,test\n", "utf-8-sig")
     table = open_dataset("list.csv", home).table

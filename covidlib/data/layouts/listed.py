@@ -10,6 +10,7 @@ from covidlib.errors import DataError, DatasetMissing
 
 NEEDED = ("path", "label")
 TAKEN = tuple(column for column in COLUMNS if column != "sample")
+UNKNOWN = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None")
 HELP = "It needs the columns path and label; patient, source and split are taken where given."
 
 
@@ -17,8 +18,8 @@ def image_list(file: Path) -> pd.DataFrame:
     """Read a CSV of images, separated by commas, semicolons or tabs.
 
     Paths are relative to the folder of the CSV, or absolute; the sample is the path as written. An
-    empty cell is unknown. Masks may be named in ``lung_mask`` and ``lesion_mask``; other columns
-    are left out.
+    empty cell is unknown, and so is one with a word of ``UNKNOWN``; but "None" is a label like any
+    other. Masks may be named in ``lung_mask`` and ``lesion_mask``; other columns are left out.
 
     Args:
         file: the CSV, UTF-8.
@@ -56,11 +57,19 @@ def _cells(file: Path) -> pd.DataFrame:
         with open(file, encoding="utf-8-sig") as opened:
             head = opened.readline()
         separator = max(",;\t", key=head.count)
-        table = pd.read_csv(file, dtype="string", encoding="utf-8-sig", sep=separator)
+        table = pd.read_csv(
+            file, dtype="string", encoding="utf-8-sig", sep=separator, keep_default_na=False
+        )
     except (UnicodeDecodeError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:
         raise DataError(f"{file.name} cannot be read as a CSV in UTF-8: {error}. {HELP}") from error
     table.columns = [str(name).strip().lower() for name in table.columns]
-    return table.apply(lambda column: column.str.strip()).replace("", pd.NA)
+    return table.apply(_known)
+
+
+def _known(column: pd.Series) -> pd.Series:
+    words = UNKNOWN[:-1] if column.name == "label" else UNKNOWN
+    cells = column.str.strip()
+    return cells.mask(cells.isin(words))
 
 
 def _check_splits(file: Path, table: pd.DataFrame) -> None:
