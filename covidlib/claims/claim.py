@@ -65,7 +65,8 @@ class Claim:
         experiment: from the folder ``book/results`` to the effect, to what counting decides, or to
             the reason why there is neither.
         measure: what the effect is, "AUC".
-        printed: the same effect in the paper's own numbers; None where it prints none.
+        printed: the same effect in the paper's own numbers; None where it prints none. An effect
+            that leaves out what is not recorded has its own.
         necessary: the experiment tests only what must hold if the claim does: it can speak
             against the claim, never for it.
         note: what a reader has to know about the experiment.
@@ -82,6 +83,11 @@ class Claim:
     note: str = ""
     page: str = ""
     needs: str = ""
+
+    def printed_beside(self, found: Found) -> float | None:
+        """Return the paper's own number of what was measured; of all units where nothing was."""
+        own = found.printed if isinstance(found, Effect) else None
+        return self.printed if own is None else own
 
 
 def judge(claim: Claim, found: Found, p_value: float) -> tuple[str, str]:
@@ -114,7 +120,8 @@ def judge(claim: Claim, found: Found, p_value: float) -> tuple[str, str]:
         if claim.necessary:
             return INCONCLUSIVE, "what the claim needs holds; that does not show the claim"
         return SUPPORTED, "significant in the claim's direction"
-    if claim.printed is not None and found.high < claim.printed:
+    printed = claim.printed_beside(found)
+    if printed is not None and found.high < printed:
         return NOT_SUPPORTED, "the interval excludes the effect that the paper prints"
     return INCONCLUSIVE, f"not significant; effects below {found.smallest:.3f} escape this test"
 
@@ -158,7 +165,7 @@ def ledger(paper: str, experiments: Sequence[Claim], results: Path) -> pd.DataFr
         rows.append(
             {"where": listed.loc[name, "where"], "statement": claim.statement}
             | {"measure": claim.measure, "effect": one if tested else None}
-            | {"p_value": p_value if tested else None, "printed": claim.printed}
+            | {"p_value": p_value if tested else None, "printed": claim.printed_beside(one)}
             | {"verdict": verdict, "reason": reason, "note": claim.note, "page": claim.page}
             | {"needs": needed(claim, one, p_value, results)}
             | {"records": getattr(one, "records", ()), "rows": tuple(asked_of(claim.experiment))}
@@ -180,11 +187,11 @@ def needed(claim: Claim, found: Found, p_value: float, results: Path) -> str:
         return claim.needs or rows or "more runs of its rows"
     if verdict != INCONCLUSIVE or not isinstance(found, Effect):
         return ""
-    told = [rows] if rows else []
+    told, printed = [rows] if rows else [], claim.printed_beside(found)
     if found.runs < FEWEST:
         told.append(f"{FEWEST} trainings per side")
-    elif p_value >= LEVEL and claim.printed is not None and 0 < claim.printed < found.smallest:
-        more = (found.smallest / claim.printed) ** 2
+    elif p_value >= LEVEL and printed is not None and 0 < printed < found.smallest:
+        more = (found.smallest / printed) ** 2
         rounded = float(f"{more:.2g}")
         told.append(
             f"up to {rounded:,.0f} times as many images and trainings, to see what the paper prints"

@@ -38,15 +38,18 @@ class Contrast:
     def __call__(self, results: Path) -> Effect | str:
         """Return the effect from the first profile that has a unit's runs, or a reason."""
         for known in cells_of(self.plans, results):
-            whole = [
-                [(weight, runs_of(cell, known)) for weight, cell in terms] for terms in self.units
+            asked = [
+                (terms, [(weight, runs_of(cell, known)) for weight, cell in terms])
+                for terms in self.units
             ]
-            whole = [terms for terms in whole if all(runs for _, runs in terms)]
-            if whole:
+            found = [(terms, sides) for terms, sides in asked if all(runs for _, runs in sides)]
+            if found:
+                units, whole = zip(*found, strict=True)
                 tables = [[(w, [r.predictions for r in runs]) for w, runs in u] for u in whole]
-                used = (record for terms in whole for _, runs in terms for record in runs)
+                used = (record for sides in whole for _, runs in sides for record in runs)
                 effect = contrast(tables, self.metric, margin=self.margin)
-                return replace(effect, records=names_of(used))
+                printed = printed_mean(units, self._printed, self.margin)
+                return replace(effect, records=names_of(used), printed=printed)
         return NOT_RECORDED
 
     @property
@@ -83,7 +86,7 @@ class Every:
         """Return the weakest effect, or the first reason."""
         found = [part(results) for part in self.parts]
         reasons = [one for one in found if isinstance(one, str)]
-        return reasons[0] if reasons else replace(weakest(found), records=_together(found))
+        return reasons[0] if reasons else worst(found)
 
     @property
     def asked(self) -> Asked:
@@ -93,13 +96,23 @@ class Every:
     @property
     def printed(self) -> float | None:
         """The smallest effect in the paper's own numbers."""
-        values = [part.printed for part in self.parts]
-        return None if None in values else min(values)
+        return smallest(part.printed for part in self.parts)
 
 
-def _together(effects: Iterable[Effect]) -> tuple[str, ...]:
-    """Return what any of several effects was computed from."""
-    return tuple(sorted({name for one in effects for name in one.records}))
+def worst(effects: Sequence[Effect]) -> Effect:
+    """Return the weakest effect, computed from the records of all, and the least printed one."""
+    records = {name for one in effects for name in one.records}
+    return replace(
+        weakest(effects),
+        records=tuple(sorted(records)),
+        printed=smallest(one.printed for one in effects),
+    )
+
+
+def smallest(printed: Iterable[float | None]) -> float | None:
+    """Return the smallest of printed effects; None where one is not printed."""
+    values = list(printed)
+    return None if None in values else min(values)
 
 
 def unmeasured(reason: str) -> Experiment:
@@ -123,7 +136,12 @@ def printed_mean(
     sums = []
     for terms in units:
         values = [(weight, value(cell)) for weight, cell in terms]
-        if any(one is None for _, one in values):
-            return None
-        sums.append(margin + sum(weight * one for weight, one in values))
-    return sum(sums) / len(sums)
+        whole = all(one is not None for _, one in values)
+        sums.append(margin + sum(weight * one for weight, one in values) if whole else None)
+    return mean_printed(sums)
+
+
+def mean_printed(values: Iterable[float | None]) -> float | None:
+    """Return the mean of printed numbers; None where one is not printed."""
+    found = list(values)
+    return None if None in found else sum(found) / len(found)

@@ -10,13 +10,12 @@ import numpy as np
 from scipy import stats
 
 from covidlib.claims.claim import Partly
-from covidlib.claims.experiments import NOT_RECORDED, Every, Unit, printed_mean
+from covidlib.claims.experiments import NOT_RECORDED, Every, Unit, mean_printed, printed_mean, worst
 from covidlib.claims.rows import Asked, Cell, cells_of, names_of, runs_of
 from covidlib.errors import DataError
 from covidlib.evaluation import confusion
 from covidlib.evaluation.comparisons import corrected_t
-from covidlib.evaluation.contrasts import Effect, weakest
-from covidlib.evaluation.effects import smallest_seen
+from covidlib.evaluation.effects import Effect, smallest_seen
 from covidlib.plans import plan
 from covidlib.published import PaperValue, paper_value
 from covidlib.runs.folds import fold_of, image_counts
@@ -33,10 +32,17 @@ class Fold(NamedTuple):
 
 
 Number = Callable[[Sequence[Record]], float]  # of the runs of several rows on one fold
-Wanted = Sequence[tuple[Sequence[Cell], Number]]  # of every unit: which rows, and what of them
 
 
-def measured(name: str, units: Wanted, results: Path) -> Effect | str:
+class Wanted(NamedTuple):
+    """Which rows a unit needs, what of them, and the same in the paper's own numbers."""
+
+    cells: Sequence[Cell]
+    number: Number
+    printed: float | None = None
+
+
+def measured(name: str, units: Sequence[Wanted], results: Path) -> Effect | str:
     """Return the mean over units of a number per fold, or why there is none.
 
     Units without two folds are left out. Over the others the number is averaged fold by fold, so
@@ -50,10 +56,13 @@ def measured(name: str, units: Wanted, results: Path) -> Effect | str:
     """
     most = 0
     for known in cells_of([name], results):
-        found = [by_fold([runs_of(cell, known) for cell in cells], of) for cells, of in units]
+        found = [by_fold([runs_of(cell, known) for cell in u.cells], u.number) for u in units]
         most = max(most, *map(len, found))
-        if whole := [folds for folds in found if len(folds) > 1]:
-            return _effect(whole)
+        if kept := [u for u, folds in zip(units, found, strict=True) if len(folds) > 1]:
+            effect = _effect([folds for folds in found if len(folds) > 1])
+            if isinstance(effect, str):
+                return effect
+            return replace(effect, printed=mean_printed(unit.printed for unit in kept))
     return "one fold is recorded: no test" if most else NOT_RECORDED
 
 
@@ -126,7 +135,11 @@ class FoldContrast:
     def __call__(self, results: Path) -> Effect | str:
         """Return the effect from the first profile that has a unit's runs, or a reason."""
         asked = [
-            ([cell for _, cell in terms], partial(self._sum, [weight for weight, _ in terms]))
+            Wanted(
+                [cell for _, cell in terms],
+                partial(self._sum, [weight for weight, _ in terms]),
+                printed_mean([terms], self._printed, self.margin),
+            )
             for terms in self.units
         ]
         return measured(self.plan, asked, results)
@@ -143,12 +156,11 @@ class FoldContrast:
     @property
     def printed(self) -> float | None:
         """The same mean and margin in the paper's own numbers; None where a cell is not printed."""
+        return printed_mean(self.units, self._printed, self.margin)
 
-        def value(cell: Cell) -> float | None:
-            found = printed_value(self.plan, self.metric, cell)
-            return None if found is None else found.value
-
-        return printed_mean(self.units, value, self.margin)
+    def _printed(self, cell: Cell) -> float | None:
+        found = printed_value(self.plan, self.metric, cell)
+        return None if found is None else found.value
 
 
 @dataclass(frozen=True)
@@ -162,7 +174,7 @@ class FoldNumber:
 
     def __call__(self, results: Path) -> Effect | str:
         """Return the effect, or a reason."""
-        return measured(self.plan, [(self.cells, self.number)], results)
+        return measured(self.plan, [Wanted(self.cells, self.number)], results)
 
     @property
     def asked(self) -> Asked:
@@ -205,12 +217,11 @@ class Each(Every):
         effects = [one for one in found if isinstance(one, Effect)]
         if not effects:
             return found[0]
-        used = tuple(sorted({name for effect in effects for name in effect.records}))
-        one = replace(weakest(effects), records=used)
+        one = worst(effects)
         if one.value > 0 and len(effects) < len(found):
             return Partly(
                 f"{len(effects)} of the {len(found)} comparisons that must hold are recorded; "
                 f"the weakest gives {one.value:+.3f} [{one.low:+.3f}, {one.high:+.3f}]",
-                used,
+                one.records,
             )
         return one

@@ -37,6 +37,7 @@ class Effect:
         each: the value of every unit.
         test: what gave interval and p value.
         records: what it was computed from, below the folder of results.
+        printed: the same in a paper's own numbers, of the units that went in.
     """
 
     value: float
@@ -50,6 +51,7 @@ class Effect:
     each: tuple[float, ...] = ()
     test: str = ""
     records: tuple[str, ...] = ()
+    printed: float | None = None
 
 
 class Repeats(NamedTuple):

@@ -170,7 +170,7 @@ def _numbers(line: pd.Series, tests: int) -> dict[str, str]:
     effect = line["effect"]
     told = {"effect": f"{format_effect(effect)}, 95% interval"}
     if line["printed"] is not None:
-        told["paper's own"] = f"{line['printed']:+.3f}, in its printed numbers of all these rows"
+        told["paper's own"] = f"{line['printed']:+.3f}, in its printed numbers of the same rows"
     told["test"] = (
         f"{escape(effect.test)}: p {escape(_chance(effect.p_value))}, after Holm over {tests} "
         f"tested claims {escape(_chance(line['p_value']))}"

@@ -47,6 +47,11 @@ def test_verdicts(change, p_value, verdict):
     assert judge(claim(found, printed=0.07), found, p_value)[0] == verdict
 
 
+def test_the_papers_number_of_the_same_units_counts():
+    found = replace(EFFECT, low=-0.02, high=0.06, printed=0.05)
+    assert judge(claim(found, printed=0.07), found, 0.2)[0] == INCONCLUSIVE
+
+
 def test_without_a_printed_effect_no_interval_excludes_it():
     found = replace(EFFECT, low=-0.02, high=0.0001)
     assert judge(claim(found), found, 0.2)[0] == INCONCLUSIVE

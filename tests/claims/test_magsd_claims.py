@@ -105,6 +105,14 @@ def test_folds_are_averaged_over_sets_and_tested_as_by_hand(tmp_path):
     assert found.p_value == pytest.approx(by_hand.p_value)
     assert found.each == pytest.approx((0.034, 0.014, 0.054))
     assert (found.units, found.runs, found.images) == (3, 15, 20)
+    assert found.printed == magsd._mean("preprocessing", "clahe", "no_clahe").printed
+
+
+def test_what_is_recorded_of_one_set_stands_beside_what_is_printed_of_it(tmp_path):
+    world(tmp_path, "preprocessing", clahe({"A": 0.03}), sets="A")
+    found = magsd._mean("preprocessing", "clahe", "no_clahe")(tmp_path)
+    assert found.units == 1
+    assert found.printed == pytest.approx(0.9694 - 0.9556)
 
 
 def test_larger_sets_gain_more_is_a_difference_of_differences(tmp_path):

@@ -110,6 +110,7 @@ def test_units_without_runs_are_left_out(recorded):
     stranger = [(1.0, {"model": "r18"}), (-1.0, {"model": "r50"})]
     mixed = Contrast(whole.plans, (*whole.units[:3], stranger))
     assert mixed(recorded) == half(recorded)
+    assert half(recorded).printed == half.printed != whole.printed  # as much of the paper's
     assert Contrast(whole.plans, (stranger,))(recorded) == "its runs are not recorded yet"
     assert Every((half, Contrast(whole.plans, (stranger,))))(recorded).startswith("its runs")
 
