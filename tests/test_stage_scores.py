@@ -127,9 +127,9 @@ def test_the_larger_profile_speaks_alone(scores, tmp_path):
 def test_a_plan_is_scored_as_far_as_the_store_has_weights(planned, root, tmp_path):
     store = Store(tmp_path / "store")
     execute([SOURCE], store, root)
-    found = stage_scores.score_plan(store, DATA, "smoke", root, resamples=5)
+    found = list(stage_scores.score_plan(store, DATA, "smoke", root, resamples=5))
     assert [one.stages for one in found] == ["stl_n", "none"]
-    assert stage_scores.score_plan(store, DATA, "smoke", root, keep=lambda *_: False) == []
+    assert not list(stage_scores.score_plan(store, DATA, "smoke", root, keep=lambda *_: False))
     trained, untrained = found
     assert trained.key == untrained.key
     assert trained.scores["LEEP"] != untrained.scores["LEEP"]

@@ -39,7 +39,7 @@ def this_run(page: Page) -> list[StageScores]:
     """Train, or find, the stages, and score them."""
     gather(page, PLAN, small)
     whole = page.profile != "smoke"
-    return score_plan(
+    scores = score_plan(
         Store(page.store),
         target_of(page.profile, page.phantom),
         page.profile,
@@ -48,6 +48,7 @@ def this_run(page: Page) -> list[StageScores]:
         resamples=500 if whole else 50,
         seeds=1,
     )
+    return list(scores)
 
 
 def table(done: Sequence[StageScores], known: Sequence[StageScores]) -> ComparisonTable:

@@ -22,9 +22,8 @@ def main(
         data_root(data),
         keep=lambda cell, spec: not is_kept(cell, spec.key, results),
     )
-    for one in found:
-        write(one, results)
-    typer.echo(f"{len(found)} new files in {results}")
+    scored = sum(write(one, results) is not None for one in found)
+    typer.echo(f"{scored} new files in {results}")
 
 
 if __name__ == "__main__":

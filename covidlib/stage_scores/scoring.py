@@ -1,6 +1,6 @@
 """LEEP and its relatives of trained source stages (msatl sec. 6.7)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -186,8 +186,8 @@ def score_plan(
     name: str = PLAN,
     keep: Callable[[Mapping[str, str], RunSpec], bool] = lambda cell, spec: True,
     **options: int,
-) -> list[StageScores]:
-    """Score every stage of a plan whose weights are in a store; the others are left out.
+) -> Iterator[StageScores]:
+    """Yield the scores of every stage of a plan whose weights are in a store, one by one.
 
     Args:
         store: of finished runs.
@@ -199,7 +199,7 @@ def score_plan(
         **options: ``resamples``; ``seeds`` of the plan.
     """
     seeds = options.pop("seeds", None)
-    data, scores = training_data(target, root), []
+    data = training_data(target, root)
     for cell, spec in stages_of(name, profile, target.phantom is not None, seeds):
         record = store.get(spec) if keep(cell, spec) else None
         if record is None:
@@ -207,5 +207,4 @@ def score_plan(
         source = training_data(spec.data, root)
         trained = cell["stages"] != UNTRAINED
         method = load(record, spec, source) if trained else build(spec, source)
-        scores.append(score_stage(method.network, spec, cell, data, profile, **options))
-    return scores
+        yield score_stage(method.network, spec, cell, data, profile, **options)
