@@ -108,8 +108,10 @@ def draw_randomised(ax: Axes, scores: Sequence[HeatScores], title: str) -> Axes:
     """Draw how alike maps stay while stage after stage loses its training."""
     ax.axhline(0, color="0.8", linewidth=1)
     checked = [one for one in scores if one.randomised]
-    for name, look in figures.looks(list(dict.fromkeys(one.kind for one in checked))):
+    for name, look in figures.looks(list(KINDS)):  # a map has one colour in every panel
         runs = [list(one.randomised.values()) for one in checked if one.kind == name]
+        if not runs:
+            continue
         mean = np.mean(runs, axis=0)
         ax.plot(np.linspace(0, 1, len(mean)), mean, marker="o", markersize=4, label=name, **look)
     ax.set(xlabel="stages randomised, last first (share)", ylim=(-1.05, 1.08))
