@@ -74,9 +74,10 @@ def usual_tests(results: Results) -> PlainTable:
             same = first == second
             if pairs := list(combinations(one, 2) if same else product(one, two)):
                 name = f"{first}, other seeds" if same else f"{second} against {first}"
-                rows[name] = _counted([compare_auc(*pair) for pair in pairs], "AUC")
-                rows[name] |= _counted([compare_errors(*pair) for pair in pairs], "accuracy")
-                n = compare_auc(*pairs[0]).n
+                areas = [compare_auc(*pair) for pair in pairs]
+                errors = [compare_errors(*pair) for pair in pairs]
+                rows[name] = _counted(areas, "AUC") | _counted(errors, "accuracy")
+                n = areas[0].n
     note = (
         f"Every training of one side against every one of the other, on the same {n} images. "
         "Differs: the largest of these differences. p is not corrected; images count as "
