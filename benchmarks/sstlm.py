@@ -29,6 +29,7 @@ from covidlib.data.batches import Batch
 from covidlib.models.attention_memory import matrix_bytes, network_bytes
 from covidlib.models.attention_resnet import AttentionResNetSettings
 from covidlib.settings import SstlmSettings
+from covidlib.training.convolutions import fast_convolutions
 from covidlib.training.method import Inputs
 from covidlib.training.precision import autocast
 from covidlib.training.sstlm import Sstlm, own_statistics
@@ -68,7 +69,7 @@ def ceiling(method: Constant, device: torch.device) -> Contestant:
         slow.eval()
     optimizer = method.configure_optimizers()
     while True:
-        with autocast(device, method.settings.precision):
+        with autocast(device, method.settings.precision), fast_convolutions(device):
             loss = method.batch_loss(batch, 0)
         method.terms.clear()
         optimizer.zero_grad()

@@ -15,6 +15,7 @@ import copy
 import itertools
 import statistics
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from typing import Annotated
 
 import numpy as np
@@ -35,6 +36,7 @@ from covidlib.data.cache import Cached
 from covidlib.data.table import COLUMNS
 from covidlib.data.table import Dataset as TableOf
 from covidlib.settings import SupervisedSettings
+from covidlib.training.convolutions import fast_convolutions
 from covidlib.training.data import TrainingData
 from covidlib.training.supervised import Supervised
 
@@ -44,28 +46,36 @@ DATA_ONLY = ": data only"  # ends the names of contestants that train nothing
 LabelledBatch = tuple[Tensor, Tensor]
 
 
-def ceiling(model: nn.Module, size: int, batch: int, device: torch.device) -> Contestant:
+def ceiling(
+    model: nn.Module, size: int, batch: int, device: torch.device, *, products: bool = True
+) -> Contestant:
     """Train on one constant batch on the device: forward, backward, SGD; bf16, channels last.
 
     Args:
         model: takes (N, 3, size, size), returns logits of two classes; it is trained in place.
         size, batch: side in pixels and images per step.
         device: where the model is put.
+        products: whether convolutions of small maps are matrix products on a CPU.
     """
     images = torch.rand(batch, 3, size, size, device=device)
     images = images.to(memory_format=torch.channels_last)
     labels = torch.arange(batch, device=device) % 2
-    return training(model, itertools.repeat((images, labels)), device)
+    return training(model, itertools.repeat((images, labels)), device, products=products)
 
 
 def training(
-    model: nn.Module, batches: Iterable[LabelledBatch], device: torch.device
+    model: nn.Module,
+    batches: Iterable[LabelledBatch],
+    device: torch.device,
+    *,
+    products: bool = True,
 ) -> Contestant:
     """Train on batches of model inputs, one step at each next()."""
     model = model.to(device, memory_format=torch.channels_last).train()
     optimiser = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, weight_decay=1e-4)
     for images, labels in batches:
-        with torch.autocast(device.type, torch.bfloat16):
+        faster = fast_convolutions(device) if products else nullcontext()
+        with torch.autocast(device.type, torch.bfloat16), faster:
             loss = F.cross_entropy(model(images).float(), labels)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -189,6 +199,7 @@ def main(
     theirs = per_image(size, batch, chosen, workers)
     contestants = {
         CEILING: ceiling(fresh(), size, batch, chosen),
+        "PyTorch's convolutions": ceiling(fresh(), size, batch, chosen, products=False),
         "covidlib": in_the_loop(ours(fresh(), size, batch), chosen),
         "covidlib, bare loop": training(fresh(), bare, chosen),
         f"per image, {workers} workers": training(fresh(), theirs, chosen),

@@ -13,6 +13,7 @@ from covidlib.data.batches import Batch, DeviceImages, epoch_order, share
 from covidlib.data.seeds import generator
 from covidlib.errors import RunError
 from covidlib.settings import TrainingSettings
+from covidlib.training.convolutions import fast_convolutions
 from covidlib.training.data import TrainingData
 
 CHECK_EVERY = 50  # steps between looks at the loss, each of which waits for the device
@@ -119,7 +120,8 @@ class Method(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Augment on the device and return the method's loss."""
-        loss = self.batch_loss(batch, batch_idx)
+        with fast_convolutions(self.device):
+            loss = self.batch_loss(batch, batch_idx)
         if self.trainer.world_size > 1:
             loss = loss * self.weight(len(batch.label), batch_idx)
         self.losses.append(loss.detach())
