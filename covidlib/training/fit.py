@@ -11,7 +11,7 @@ from pathlib import Path
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, Checkpoint
 from torch.multiprocessing import ProcessRaisedException
 
 from covidlib.errors import RunError
@@ -178,6 +178,7 @@ def make_trainer(method: Method, resources: Resources, callbacks: list[Callback]
         callbacks=callbacks,
         plugins=[StateFile()],
         logger=False,
+        enable_checkpointing=any(isinstance(own, Checkpoint) for own in callbacks),
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,  # epoch_order gives every process its own rows

@@ -148,6 +148,12 @@ def test_networks_are_trained_where_their_images_go(root, monkeypatch, asked, he
     assert make_trainer(method, Resources(asked), [])["accelerator"] == given
 
 
+def test_a_trainer_without_a_state_writes_no_file(root):
+    spec = tiny()
+    method = build(spec, training_data(spec.data, root))
+    assert make_trainer(method, CPU, []).checkpoint_callbacks == []
+
+
 def test_a_training_is_silent(root, store, capfd):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
