@@ -84,6 +84,7 @@ class Contrastive(Method):
             lr=chosen.lr,
             momentum=chosen.momentum,
             weight_decay=chosen.weight_decay,
+            fused=True,
         )
 
     def project(self, images: Tensor) -> Tensor:

@@ -80,6 +80,7 @@ class Method(L.LightningModule):
             lr=chosen.lr,
             momentum=chosen.momentum,
             weight_decay=chosen.weight_decay,
+            fused=True,  # weights, gradients and momentum pass the memory once
         )
 
     def on_fit_start(self) -> None:
