@@ -90,10 +90,16 @@ def sentences(runs: Results, tables: Mapping[str, ComparisonTable]) -> dict[str,
 
 
 def leader(runs: Results, letter: str = "A") -> str:
-    """Name the row with the highest recorded accuracy on a data set, and the accuracy."""
+    """Name the row with the highest recorded accuracy on a data set, and the accuracy.
+
+    A row with fewer folds than another is left out: its mean is over other images.
+    """
+    shown = on(runs, letter).shown
+    most = max(map(len, shown.values()), default=0)
     means = {
         label: float(np.mean([record.metrics["accuracy"] for record in records]))
-        for label, records in on(runs, letter).shown.items()
+        for label, records in shown.items()
+        if len(records) == most
     }
     if not means:
         return NOT_YET

@@ -88,7 +88,8 @@ def test_the_text_s_aucs_stand_beside_mag_sd_alone(tmp_path):
 def test_leader_has_the_highest_mean(nothing):
     known = dict(nothing.known)
     known["A: mix-up"] = [record(0, 0.8), record(1, 0.9)]
-    known["A: mix-up, dimming"] = [record(0, 0.86)]
+    known["A: mix-up, dimming"] = [record(0, 0.87), record(1, 0.85)]
+    known["A: MAG-SD"] = [record(0, 0.99)]  # on one fold of two: not compared
     found = Results(nothing.chosen, nothing.done, known, nothing.folder)
     assert magsd_results.leader(found) == "mix-up, dimming (0.860)"
     assert magsd_results.leader(found, "B") == NOT_YET
