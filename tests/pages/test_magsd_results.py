@@ -89,7 +89,7 @@ def test_leader_has_the_highest_mean(nothing):
     known = dict(nothing.known)
     known["A: mix-up"] = [record(0, 0.8), record(1, 0.9)]
     known["A: mix-up, dimming"] = [record(0, 0.87), record(1, 0.85)]
-    known["A: MAG-SD"] = [record(0, 0.99)]  # on one fold of two: not compared
+    known["A: mix-up, dimming, patching"] = [record(0, 0.99)]  # one fold of two: not compared
     found = Results(nothing.chosen, nothing.done, known, nothing.folder)
     assert magsd_results.leader(found) == "mix-up, dimming (0.860)"
     assert magsd_results.leader(found, "B") == NOT_YET
