@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-import typer
 
 from covidlib.data import Dataset, open_dataset
 from covidlib.data.cache import build_cache
@@ -37,7 +36,7 @@ from covidlib.runs.provenance import of_images
 from covidlib.runs.running import load
 from covidlib.runs.spec import RunSpec, seed_of
 from covidlib.runs.store import Store
-from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights
+from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights, run_alone
 from covidlib.training.data import TrainingData, training_data
 from covidlib.training.lungs import seen, with_lungs
 from covidlib.training.supervised import probabilities
@@ -233,4 +232,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_alone(main)

@@ -41,10 +41,16 @@ def place(folder: Path, key: str) -> Path:
 def unkept(
     specs: Iterable[RunSpec], store: Store, folder: Path
 ) -> Iterator[tuple[RunSpec, Record]]:
-    """Yield the runs that are in a store and whose scores are not in a folder."""
-    for spec in specs:
-        record = store.get(spec)
-        if record is not None and not place(folder, spec.key).exists():
+    """Yield the runs that are in a store and whose scores are not in a folder.
+
+    Raises:
+        DataError: none of them is in the store.
+    """
+    there = [(spec, record) for spec in specs if (record := store.get(spec)) is not None]
+    if not there:
+        raise DataError(f"none of these runs is in {store.root}; --store names where they are")
+    for spec, record in there:
+        if not place(folder, spec.key).exists():
             yield spec, record
 
 

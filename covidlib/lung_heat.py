@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-import typer
 from scipy import ndimage
 from torch import Tensor, nn
 
@@ -27,7 +26,7 @@ from covidlib.runs.provenance import of_images
 from covidlib.runs.running import load, shown
 from covidlib.runs.spec import RunSpec
 from covidlib.runs.store import Store
-from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights
+from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights, run_alone
 from covidlib.training.data import training_data
 from covidlib.training.method import Inputs, prepare
 
@@ -215,4 +214,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_alone(main)

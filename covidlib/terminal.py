@@ -1,10 +1,12 @@
 """What commands share: how they print and refuse, and the options that several of them take."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import Annotated
 
+import click
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -30,8 +32,10 @@ Threads = Annotated[int | None, typer.Option(help="of each process; default: tor
 Accelerator = Annotated[str, typer.Option(help="auto, cpu or cuda")]
 
 # Of commands that score what was trained on real images.
-RealProfile = Annotated[str, typer.Option(help="laptop | paper")]
-RealData = Annotated[Path, typer.Option(help="the folder of the data sets")]
+RealProfile = Annotated[str, typer.Option(click_type=click.Choice(["laptop", "paper"]))]
+RealData = Annotated[
+    Path, typer.Option(exists=True, file_okay=False, help="the folder of the data sets")
+]
 Weights = Annotated[Path | None, typer.Option(help="folder of runs, with weights")]
 
 
@@ -51,3 +55,14 @@ def plain_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         say("interrupted; the same command goes on from here")
         raise typer.Exit(130) from None
+
+
+def run_alone(command: Callable[..., None]) -> None:
+    """Run a module's only command; its errors are sentences, as those of ``covidlib`` are."""
+
+    @wraps(command)
+    def told(*arguments: object, **options: object) -> None:
+        with plain_errors():
+            command(*arguments, **options)
+
+    typer.run(told)

@@ -19,6 +19,8 @@ def test_what_is_not_trained_or_kept_already_is_left_out(tmp_path):
     assert keep({"provenance": REAL}, place(folder, specs[0].key)).parent == folder
     ((spec, record),) = unkept(specs, store, folder)
     assert spec == specs[1] and record.key == spec.key
+    with pytest.raises(DataError, match=r"none of these runs is in .*; --store names"):
+        list(unkept(specs[2:], store, folder))
 
 
 def test_what_does_not_say_where_it_comes_from_is_not_kept(tmp_path):

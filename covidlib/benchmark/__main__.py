@@ -5,7 +5,7 @@ import typer
 from covidlib.benchmark.keeping import is_kept, measure, write
 from covidlib.benchmark.sources import TESTS
 from covidlib.paths import data_root
-from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results
+from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, run_alone
 
 
 def main(
@@ -21,4 +21,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_alone(main)

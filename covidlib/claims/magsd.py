@@ -25,7 +25,7 @@ CLASSIC = ("vgg16", "resnet18", "resnet50", "inceptionv3")
 FOR_COVID = ("narin_resnet", "narin_inceptionv3", "covid_net")
 OWN, PLAIN = "magsd", "magsd_0aug"  # as proposed, and without augmentation
 PNEUMONIAS = ("viral pneumonia", "bacterial pneumonia")
-SCORES = "`make scores PAPER=magsd`, where the networks were trained"
+SCORES = "`make scores PAPER=magsd PROFILE=laptop DATA=FOLDER`, where the networks were trained"
 NEARLY_ALL = 0.9  # of "nearly all predictions": ours
 
 

@@ -31,8 +31,8 @@ from covidlib.plans.manet import BACKBONES, VARIANTS
 
 PLANS = ("manet/classification",)
 RESNETS = ("resnet34", "resnet50")
-RUNS = "`make reference PAPER=manet`"
-SCORES = "`make scores PAPER=manet`, where the networks were trained"
+RUNS = "`make reference PAPER=manet PROFILE=laptop DATA=FOLDER`"
+SCORES = "`make scores PAPER=manet PROFILE=laptop DATA=FOLDER`, where the networks were trained"
 
 
 def _cell(backbone: str, attention: str) -> Cell:

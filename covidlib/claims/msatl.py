@@ -111,7 +111,7 @@ def _reason(number: str, page: str, statement: str, reason: str, needs: str) -> 
     return Claim(f"msatl-Q{number}", statement, found, measure="", page=page, needs=needs)
 
 
-SCORES = "`make scores PAPER=msatl`, where the networks were trained"
+SCORES = "`make scores PAPER=msatl PROFILE=laptop DATA=FOLDER`, where the networks were trained"
 ALONE = "Slices count as independent where the kept scores do not name patients."
 SOURCES = "Natural images are Tiny ImageNet here, X-rays a composition of public sets."
 DEEPER = _contrast(

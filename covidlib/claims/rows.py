@@ -79,7 +79,7 @@ def lacking(experiment: object, results: Path) -> str:
     paper = missing[0][0].partition("/")[0]
     return (
         f"runs of {len(missing)} of its {len(rows)} rows ({told}{more}), by "
-        f"`make reference PAPER={paper}`"
+        f"`make reference PAPER={paper} PROFILE=laptop DATA=FOLDER`"
     )
 
 

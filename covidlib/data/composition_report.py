@@ -33,8 +33,9 @@ def classes_table(dataset: Dataset, composition: Composition) -> pd.DataFrame:
     frame["here"] = table["label"].value_counts().reindex(frame.index, fill_value=0).astype(int)
     known = table.groupby("label")["patient"].nunique()
     frame["patients"] = known.reindex(frame.index, fill_value=0).astype(int)
-    frame.loc["total"] = [*frame[["paper", "here"]].sum(), table["patient"].nunique()]
     frame["missing"] = (frame["paper"] - frame["here"]).clip(lower=0)
+    frame.loc["total"] = frame.sum()
+    frame.loc["total", "patients"] = table["patient"].nunique()  # one may be in two classes
     return frame.rename_axis("class")
 
 

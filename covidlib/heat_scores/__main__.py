@@ -6,7 +6,7 @@ from covidlib.heat_scores import SIZE, is_kept, networks, positive_slices, score
 from covidlib.paths import data_root
 from covidlib.runs.running import load
 from covidlib.runs.store import Store
-from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights
+from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights, run_alone
 from covidlib.training.data import training_data
 
 
@@ -32,4 +32,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_alone(main)

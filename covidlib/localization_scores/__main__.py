@@ -6,7 +6,7 @@ from covidlib.kept_scores import unkept
 from covidlib.localization_scores import FOLDER, LETTERS, MEAN, score_run, specs, write
 from covidlib.paths import data_root
 from covidlib.runs.store import Store
-from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights
+from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights, run_alone
 from covidlib.training.data import training_data
 
 
@@ -28,4 +28,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_alone(main)

@@ -27,6 +27,7 @@ from covidlib.training.magsd import MAGSD
 from covidlib.training.method import prepare
 
 SIZE = 224  # magsd sec. 4.4.6: maps from 7x7 to 224x224
+COHEN = "covid-chestxray-dataset:"  # begins the names of the patients that have outlines
 THRESHOLDS = (0.3, 0.5, 0.7)  # ours; the paper gives none
 MIDDLE = 0.5  # the threshold of tables and claims; figures have all
 CLASSES = tuple(dict.fromkeys(DRAWN[k] for k in ("covid19", "bp")))
@@ -66,7 +67,8 @@ def outlined(data: TrainingData, root: Path | None, phantom: bool) -> Dataset:
 
     Args:
         data: of the network. An image leaves where its file's stem, or its patient, is in the
-            training or validation part.
+            training or validation part. The outlines are of Cohen's patients, whose numbers
+            other data sets use for people of their own.
         root: the data root.
         phantom: whether the images are drawn.
     """
@@ -75,8 +77,8 @@ def outlined(data: TrainingData, root: Path | None, phantom: bool) -> Dataset:
     if not phantom:  # drawn images are of other patients than the network's
         seen = data.table[data.table["split"].isin(["train", "val"])]
         stems = {Path(sample).stem for sample in seen["sample"]}
-        people = set(seen["patient"].dropna().str.split(":").str[1])
-        own = table["patient"].str.split(":").str[1]
+        people = set(seen["patient"].dropna())
+        own = COHEN + table["patient"].str.split(":").str[1]
         met = [Path(s).stem in stems for s in table["sample"]] | own.isin(people).to_numpy(bool)
         table = table[~met]
     return replace(found, table=table.reset_index(drop=True))

@@ -11,7 +11,7 @@ from covidlib.data_page import PlainTable
 from covidlib.evaluation import mean_roc
 from covidlib.models.ma_net import MANetSettings
 from covidlib.pages import results
-from covidlib.pages.magsd_results import on
+from covidlib.pages.magsd_results import comparable, on
 from covidlib.pages.results import Results
 from covidlib.plans.magsd import PROPOSED, RIVALS
 from covidlib.plans.magsd_runs import SETS
@@ -41,6 +41,8 @@ def parameters_table() -> PlainTable:
 def draw_rocs(axes: Sequence[Axes], runs: Results, best: int = 3) -> None:
     """Draw the ROC curves of every row, a panel per data set, the highest AUCs emphasised.
 
+    Of recorded rows, those with all recorded folds come before the others.
+
     Args:
         axes: one per data set.
         runs: recorded ones are drawn where there are any, otherwise those of this run.
@@ -58,7 +60,10 @@ def draw_rocs(axes: Sequence[Axes], runs: Results, best: int = 3) -> None:
             name: mean_roc([r.predictions for r in records], COVID)
             for name, records in source.items()
         }
-        order = sorted(curves, key=lambda name: curves[name]["tpr"].mean(), reverse=True)
+        alike = comparable(source) if own.shown else source
+        order = sorted(
+            curves, key=lambda name: (name in alike, curves[name]["tpr"].mean()), reverse=True
+        )
         for name in order[best:]:
             grey = {"color": "0.75", "linewidth": 1, "zorder": 1}
             ax.plot(curves[name]["fpr"], curves[name]["tpr"], **grey)

@@ -90,7 +90,7 @@ def threshold_browser(chest: Chest) -> VBox:
     return _browser({f"θ = {t:g}": (t, chest.liveliest[0]) for t in THRESHOLDS}, chest, "threshold")
 
 
-def map_browser(chest: Chest, count: int = 6) -> VBox:
+def map_browser(chest: Chest, count: int = 3) -> VBox:
     """Return a slider over maps, at the default threshold."""
     return _browser(
         {f"map {n + 1} of {chest.maps.shape[1]}": (0.5, n) for n in chest.liveliest[:count]},

@@ -60,7 +60,7 @@ def shares(records: Sequence[Record], scores: Scores | None) -> pd.Series:
     if scores is None:
         parts = [right(record) for record in records]
     else:
-        parts = [scores[record.key].shares for record in records if record.key in scores]
+        parts = [scores[record.key].shares for record in _scored(records, scores)]
     return pd.concat(parts) if parts else pd.Series(dtype=float)
 
 
@@ -104,6 +104,7 @@ def protocol_table(runs: Results, kept: Scores, here: Scores) -> PlainTable:
                 own = shares(known, kept if again else None)
                 line = {
                     "recorded": f"{own.mean():.3f}" if len(own) else NOT_YET,
+                    "recorded folds": str(len(_scored(known, kept) if again else known)),
                     "difference": _difference(shares(honest, None), own, [*honest, *known]),
                     "between tests": _between(known, kept) if again else None,
                     "this run": _mean(shares(done, here if again else None)),
@@ -114,9 +115,10 @@ def protocol_table(runs: Results, kept: Scores, here: Scores) -> PlainTable:
     frame = pd.DataFrame.from_dict(lines, orient="index")
     frame.index = pd.MultiIndex.from_tuples(frame.index, names=["network", "folds", "test images"])
     note = (
-        "Accuracy on A. Difference to the first line of the network on the same images, with a 95% "
-        "interval over patients; each fold is trained once. Between tests: standard deviation of "
-        "the accuracy between repeats of the released test on the same weights."
+        "Accuracy on A. Difference to the first line of the network, on the images of the line's "
+        "own folds, with a 95% interval over patients; each fold is trained once. Between tests: "
+        "standard deviation of the accuracy between repeats of the released test on the same "
+        "weights."
     )
     return PlainTable(frame, note)
 
@@ -132,13 +134,19 @@ def _mean(own: pd.Series) -> str | None:
     return f"{own.mean():.3f}" if len(own) else None
 
 
+def _scored(records: Sequence[Record], scores: Scores) -> list[Record]:
+    return [record for record in records if record.key in scores]
+
+
 def _between(records: Sequence[Record], scores: Scores) -> str | None:
-    found = [scores[record.key].spread() for record in records if record.key in scores]
+    found = [scores[record.key].spread() for record in _scored(records, scores)]
     return f"{np.mean(found):.3f}" if found else None
 
 
 def specificity_table(runs: Results, kept: Scores, here: Scores) -> PlainTable:
     """Return what may be called specificity on A, of MAG-SD's runs, beside what the paper prints.
+
+    All lines are of the runs whose released test is scored; of all runs where none is.
 
     Args:
         runs: of ``magsd/image_folds``.
@@ -160,10 +168,17 @@ def specificity_table(runs: Results, kept: Scores, here: Scores) -> PlainTable:
             ("recorded", runs.known, kept),
             ("this run", runs.done, here),
         ):
-            values = [v for record in source.get(label, ()) for v in way(record, scores)]
+            records = source.get(label, ())
+            records = _scored(records, scores) or records
+            values = [v for record in records for v in way(record, scores)]
             line[column] = _mean_of(values) if values else NOT_YET
+            if source is runs.known:
+                line["recorded folds"] = str(len(records) if values else 0)
         lines[name] = line
-    note = "MAG-SD on A, mean over folds; COVID-19 is positive. The paper prints one number."
+    note = (
+        "MAG-SD on A, mean over the folds whose released test is scored; COVID-19 is positive. The "
+        "paper prints one number."
+    )
     return PlainTable(pd.DataFrame.from_dict(lines, orient="index").rename_axis(None), note)
 
 
@@ -194,5 +209,6 @@ def sentences(page: Page, weighted: Results, runs: Results, kept: Scores) -> dic
     return torn(page) | {
         "weighted": tests.loc[f"A: {PROPOSED}, {WEIGHTED}", "accuracy"],
         "again": _difference(shares(own, None), shares(own, kept), own),
+        "again_folds": len(_scored(own, kept)),
         "released": _difference(shares(own, None), shares(torn_runs, kept), [*own, *torn_runs]),
     }

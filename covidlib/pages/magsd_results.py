@@ -10,6 +10,8 @@ from covidlib.book import Page
 from covidlib.pages import results
 from covidlib.pages.results import NOT_YET, Results
 from covidlib.published import PaperValue, claimed_value, paper_value
+from covidlib.runs.record import Record
+from covidlib.runs.recorded import PROFILES
 from covidlib.tables import ComparisonTable, Row, comparison_table
 
 # On the two classes of A the paper's SEN is no sensitivity and its SPC no specificity (see the
@@ -89,17 +91,21 @@ def sentences(runs: Results, tables: Mapping[str, ComparisonTable]) -> dict[str,
     return runs.sentences(*tables.values()) | {"leader": leader(runs)}
 
 
-def leader(runs: Results, letter: str = "A") -> str:
-    """Name the row with the highest recorded accuracy on a data set, and the accuracy.
+def comparable(shown: Mapping[str, Sequence[Record]]) -> dict[str, Sequence[Record]]:
+    """Return the rows with the most folds, of the larger profile: means over the same images."""
+    kinds = {
+        label: (-PROFILES.index(records[0].provenance["profile"]), len(records))
+        for label, records in shown.items()
+    }
+    best = max(kinds.values(), default=None)
+    return {label: records for label, records in shown.items() if kinds[label] == best}
 
-    A row with fewer folds than another is left out: its mean is over other images.
-    """
-    shown = on(runs, letter).shown
-    most = max(map(len, shown.values()), default=0)
+
+def leader(runs: Results, letter: str = "A") -> str:
+    """Name the row with the highest recorded accuracy on a data set, and the accuracy."""
     means = {
         label: float(np.mean([record.metrics["accuracy"] for record in records]))
-        for label, records in shown.items()
-        if len(records) == most
+        for label, records in comparable(on(runs, letter).shown).items()
     }
     if not means:
         return NOT_YET

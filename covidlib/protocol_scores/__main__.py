@@ -9,7 +9,7 @@ from covidlib.paths import data_root
 from covidlib.plans import plan
 from covidlib.protocol_scores import FOLDER, PLAN, REPEATS, score_run, write
 from covidlib.runs.store import Store
-from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights
+from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights, run_alone
 from covidlib.training.data import training_data
 
 
@@ -31,4 +31,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_alone(main)

@@ -5,7 +5,7 @@ import typer
 from covidlib.paths import data_root
 from covidlib.runs.store import Store
 from covidlib.stage_scores import is_kept, score_plan, target_of, write
-from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights
+from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights, run_alone
 
 
 def main(
@@ -27,4 +27,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_alone(main)

@@ -78,7 +78,7 @@ with figures.style():
 # ## Figure 6
 #
 # Each panel has the ROC curve of every network that is recorded, COVID-19 against the rest, mean over folds.
-# The three with the highest AUC are drawn in colour, the others in grey.
+# The three with the highest AUC are drawn in colour, the others in grey; a network with fewer recorded folds than another does not lead it.
 
 # %% mystnb={"figure": {"name": "fig-magsd-roc", "caption": "ROC curves of COVID-19 against the rest on data sets A, B and C; recorded where there are runs, else of this run. The three highest AUCs are emphasised, with 95% intervals."}} tags=["hide-input"]
 with figures.style():

@@ -14,7 +14,7 @@
 # ```{admonition} In short
 # Recorded folds of MAG-SD on A, B and C: {glue:text}`folds_A`, {glue:text}`folds_B`, {glue:text}`folds_C`.
 # Viral and bacterial pneumonia of set C taken for each other, as a share of all errors on C: {glue:text}`viral_bacterial`.
-# What changes MAG-SD's accuracy on A, recorded: weights of the classes {glue:text}`weighted`; test images augmented and drawn again, as in the released code, {glue:text}`again`; folds of images besides {glue:text}`released`.
+# What changes MAG-SD's accuracy on A, recorded: weights of the classes {glue:text}`weighted`; test images augmented and drawn again, as in the released code, {glue:text}`again` (folds tested so: {glue:text}`again_folds`); folds of images besides {glue:text}`released`.
 # ```
 
 # %% tags=["parameters"]

@@ -27,6 +27,7 @@ def record(key, truth, chosen, fold=0, first=0, metrics=None):
         metrics=metrics or {},
         predictions=test,
         test=test,
+        provenance={"profile": "laptop"},
     )
 
 
@@ -107,6 +108,7 @@ def test_the_table_sets_four_ways_of_testing_side_by_side():
     assert [float(t.split()[0]) for t in frame["difference"].iloc[1:]] == [0.05, 0.25, 0.5]
     assert frame["between tests"].iloc[1] == f"{np.std([0.5, 0.7], ddof=1):.3f}"
     assert frame["this run"].isna().all()
+    assert frame["recorded folds"].tolist() == ["1", "1", "1", "1"]
 
 
 def test_three_things_are_called_specificity():
@@ -116,6 +118,9 @@ def test_three_things_are_called_specificity():
     frame = page.specificity_table(runs("image_folds", {"A: MAG-SD": [tested]}), kept, {}).frame
     assert frame["recorded"].tolist() == ["0.750", "0.500", "0.500"]
     assert len(set(frame["paper's SPC"])) == 1
+    other = record("b", [0, 0, 1, 1], [1, 1, 1, 1], fold=1)  # its released test is not scored
+    both = page.specificity_table(runs("image_folds", {"A: MAG-SD": [tested, other]}), kept, {})
+    assert both.frame.equals(frame) and set(frame["recorded folds"]) == {"1"}
 
 
 def test_weights_are_tested_against_the_same_network():

@@ -16,12 +16,15 @@ from covidlib.plans import plan
 from covidlib.published import paper_value
 
 
-def record(fold, accuracy, tested=52):
+def record(fold, accuracy, tested=52, profile="laptop"):
     """A recorded run of one fold, as far as the tests look at it."""
     predictions = pd.DataFrame({"split": ["test"] * tested + ["val"] * 26})
     body = {"spec": {"data": {"fold": fold, "folds": 5}}}
     return SimpleNamespace(
-        body=body, metrics={"accuracy": accuracy, "auc": accuracy}, predictions=predictions
+        body=body,
+        metrics={"accuracy": accuracy, "auc": accuracy},
+        predictions=predictions,
+        provenance={"profile": profile},
     )
 
 
@@ -93,6 +96,14 @@ def test_leader_has_the_highest_mean(nothing):
     found = Results(nothing.chosen, nothing.done, known, nothing.folder)
     assert magsd_results.leader(found) == "mix-up, dimming (0.860)"
     assert magsd_results.leader(found, "B") == NOT_YET
+    known["A: mix-up"] = [record(0, 0.7, profile="paper")]  # larger images: not compared either
+    assert magsd_results.leader(found) == "mix-up (0.700)"
+
+
+def test_folds_of_two_profiles_are_not_paired():
+    small = [record(fold, 0.8) for fold in range(3)]
+    large = [record(fold, 0.9, profile="paper") for fold in range(3)]
+    assert "laptop and paper" in magsd_fold_tests.fold_test(small, large, "accuracy")
 
 
 def test_rivals_of_the_quick_page_are_rows_of_table_3():
