@@ -226,8 +226,9 @@ def main(
     """Ask the ResNet50s of PROFILE that are in the store about the images under DATA."""
     runs, root = Store(store), data_root(data)
     specs = plan(PLAN, profile, phantoms=False).specs
+    asked = [spec for spec, _ in unkept(specs, runs, results / FOLDER)]
     dataset = images(specs[0], root)
-    for spec, _ in unkept(specs, runs, results / FOLDER):
+    for spec in asked:
         write(measure(spec, runs, profile, root, dataset), results)
 
 

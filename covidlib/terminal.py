@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-import click
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -32,7 +31,7 @@ Threads = Annotated[int | None, typer.Option(help="of each process; default: tor
 Accelerator = Annotated[str, typer.Option(help="auto, cpu or cuda")]
 
 # Of commands that score what was trained on real images.
-RealProfile = Annotated[str, typer.Option(click_type=click.Choice(["laptop", "paper"]))]
+RealProfile = Annotated[Literal["laptop", "paper"], typer.Option()]
 RealData = Annotated[
     Path, typer.Option(exists=True, file_okay=False, help="the folder of the data sets")
 ]

@@ -1,3 +1,5 @@
+from importlib import import_module
+
 import pytest
 from small_runs import TinySettings, draw_covid_ct, tiny
 
@@ -5,6 +7,7 @@ from covidlib.errors import DataError
 from covidlib.kept_scores import keep, place, unkept
 from covidlib.runs.running import run
 from covidlib.runs.store import Store
+from covidlib.terminal import run_alone
 from covidlib.training.fit import Resources
 
 REAL = {"phantom": False, "profile": "laptop"}
@@ -28,3 +31,25 @@ def test_what_does_not_say_where_it_comes_from_is_not_kept(tmp_path):
         with pytest.raises(DataError, match="real slices"):
             keep({"provenance": wrong}, tmp_path / "file.json", "slices")
     assert not list(tmp_path.iterdir())
+
+
+COMMANDS = ("protocol_scores.__main__", "localization_scores.__main__", "lung_heat", "elsewhere")
+
+
+@pytest.mark.parametrize("module", COMMANDS)
+def test_what_cannot_be_scored_is_said_in_a_sentence(module, tmp_path, monkeypatch, capsys):
+    main = import_module(f"covidlib.{module}").main
+
+    def refused(profile, data):
+        given = ["--profile", profile, "--data", str(data), "--store", str(tmp_path / "store")]
+        monkeypatch.setattr("sys.argv", ["score", *given, "--results", str(tmp_path / "results")])
+        with pytest.raises(SystemExit) as caught:
+            run_alone(main)
+        return caught.value.code, " ".join(capsys.readouterr().err.replace("│", "").split())
+
+    code, said = refused("smoke", tmp_path)
+    assert code == 2 and "'smoke' is not one of 'laptop'" in said
+    code, said = refused("laptop", tmp_path / "nowhere")
+    assert code == 2 and "does not exist" in said
+    code, said = refused("laptop", tmp_path)
+    assert code == 1 and said.startswith("error none of these runs is in ")
