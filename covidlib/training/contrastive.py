@@ -76,16 +76,9 @@ class Contrastive(Method):
             raise RunError(f"{type(self).__name__} trains on one device: its negatives are there")
         super().on_fit_start()
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Return SGD over everything that learns by gradients."""
-        chosen = self.settings
-        return torch.optim.SGD(
-            [p for p in self.parameters() if p.requires_grad],
-            lr=chosen.lr,
-            momentum=chosen.momentum,
-            weight_decay=chosen.weight_decay,
-            fused=True,
-        )
+    def learnt(self) -> list[nn.Parameter]:
+        """Return everything that learns by gradients: heads too, slow encoders not."""
+        return [p for p in self.parameters() if p.requires_grad]
 
     def project(self, images: Tensor) -> Tensor:
         """Return the unit vectors that are compared, float32, (N, projection)."""

@@ -16,6 +16,7 @@ from covidlib.settings import TrainingSettings
 from covidlib.training.convolutions import fast_convolutions
 from covidlib.training.data import TrainingData
 
+FUSED = ("cpu", "cuda")  # where one pass over weights, gradients and momentum is a step
 CHECK_EVERY = 50  # steps between looks at the loss, each of which waits for the device
 
 
@@ -76,12 +77,16 @@ class Method(L.LightningModule):
         """Return SGD as the settings ask."""
         chosen = self.settings
         return torch.optim.SGD(
-            self.network.parameters(),
+            self.learnt(),
             lr=chosen.lr,
             momentum=chosen.momentum,
             weight_decay=chosen.weight_decay,
-            fused=True,  # weights, gradients and momentum pass the memory once
+            fused=self.device.type in FUSED,
         )
+
+    def learnt(self) -> list[nn.Parameter]:
+        """Return what gradients change."""
+        return list(self.network.parameters())
 
     def on_fit_start(self) -> None:
         """Put the images where the network is."""
