@@ -38,6 +38,7 @@ from covidlib.data.table import Dataset as TableOf
 from covidlib.settings import SupervisedSettings
 from covidlib.training.convolutions import fast_convolutions
 from covidlib.training.data import TrainingData
+from covidlib.training.method import FUSED
 from covidlib.training.supervised import Supervised
 
 IMAGES = 256  # enough for epochs to turn over; the pixels' values cost nothing
@@ -72,7 +73,9 @@ def training(
 ) -> Contestant:
     """Train on batches of model inputs, one step at each next()."""
     model = model.to(device, memory_format=torch.channels_last).train()
-    optimiser = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, weight_decay=1e-4)
+    optimiser = torch.optim.SGD(
+        model.parameters(), lr=1e-3, momentum=0.9, weight_decay=1e-4, fused=device.type in FUSED
+    )
     for images, labels in batches:
         faster = fast_convolutions(device) if products else nullcontext()
         with torch.autocast(device.type, torch.bfloat16), faster:
