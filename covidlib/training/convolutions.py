@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.nn.modules.utils import _pair
 from torch.overrides import TorchFunctionMode
 
-# Output positions per image up to which the product was faster, forward and back, in each layer of
-# ResNet-50 at 64 and 96 pixels: a kernel of one pixel copies nothing, wider ones copy the map.
+# Output positions per image up to which the product took, forward and back, between 1.1 and 0.15 of
+# the convolution's time in the layers of ResNet-50 at 64 and 96 pixels. A kernel of one pixel copies
+# nothing, wider ones copy the map.
 POSITIONS, COPIED = 576, 16
 
 
