@@ -1,7 +1,7 @@
-"""Convolutions of small maps as matrix products, which a CPU trains several times faster.
+"""Convolutions of small maps as matrix products, which a CPU trains faster.
 
 A ResNet at 64 pixels ends with maps of 2 x 2, where the gradients of a convolution in the CPU's
-library reach a tenth of what the same products reach as a matrix product. ``make bench`` shows what
+library reach a fifth of what the same products reach as a matrix product. ``make bench`` shows what
 that makes of a training step.
 """
 
@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn.modules.utils import _pair
 from torch.overrides import TorchFunctionMode
 
-# Output positions per image up to which the product took, forward and back, between 1.1 and 0.15 of
-# the convolution's time in the layers of ResNet-50 at 64 and 96 pixels. A kernel of one pixel copies
+# Output positions per image up to which the product took, forward and back, 1.1 to 0.15 of the
+# convolution's time in the layers of ResNet-50 at 64 and 96 pixels. A kernel of one pixel copies
 # nothing, wider ones copy the map.
 POSITIONS, COPIED = 576, 16
 
