@@ -43,7 +43,7 @@ def as_product(
     rows = (maps.shape[1] + 2 * above - height) // down + 1
     columns = (maps.shape[2] + 2 * beside - width) // across + 1
     pointwise = (height, width) == (1, 1)
-    if not 0 < rows * columns <= (POSITIONS if pointwise else COPIED):
+    if min(rows, columns) < 1 or rows * columns > (POSITIONS if pointwise else COPIED):
         return None
     if above or beside:
         maps = F.pad(maps, (0, 0, beside, beside, above, above))

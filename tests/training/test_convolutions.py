@@ -59,8 +59,9 @@ def test_large_maps_stay_with_pytorch():
     assert as_product(torch.randn(1, 3, 24, 25), weight) is None
 
 
-def test_a_kernel_larger_than_the_map_fails_as_in_pytorch():
-    images, layer = torch.randn(1, 3, 2, 2), nn.Conv2d(3, 4, 3)
+@pytest.mark.parametrize("kernel", [3, (3, 5), 5])
+def test_a_kernel_larger_than_the_map_fails_as_in_pytorch(kernel):
+    images, layer = torch.randn(1, 3, 2, 2), nn.Conv2d(3, 4, kernel)
     with pytest.raises(RuntimeError, match="Kernel size can't be greater"), fast_convolutions(CPU):
         layer(images)
 
