@@ -24,9 +24,8 @@ def fold_test(first: Sequence[Record], second: Sequence[Record], metric: str) ->
     Returns:
         The comparison, or why there is none.
     """
-    profiles = {record.provenance["profile"] for record in (*first, *second)}
-    if len(profiles) > 1:
-        return f"recorded in {' and '.join(sorted(profiles))}: not comparable"
+    if reason := results.mixed((*first, *second)):
+        return reason
     one, two = ({fold_of(r): r for r in records} for records in (first, second))
     both = sorted(one.keys() & two.keys())
     if len(both) < 2:

@@ -200,12 +200,17 @@ def effect(known: Runs, units: Sequence[Labels], metric: str, **options: float) 
     names = {label for terms in units for _, label in terms}
     if not names or not all(known.get(label) for label in names):
         return NOT_YET
-    profiles = {record.provenance["profile"] for label in names for record in known[label]}
-    if len(profiles) > 1:
-        return f"recorded in {', '.join(sorted(profiles))}: not one comparison"
+    if reason := mixed(record for label in names for record in known[label]):
+        return reason
     tables = {label: [record.predictions for record in known[label]] for label in names}
     sides = [[(weight, tables[label]) for weight, label in terms] for terms in units]
     return contrast(sides, metric, **options)
+
+
+def mixed(records: Iterable[Record]) -> str:
+    """Return why runs cannot be compared, if they are of several profiles; else nothing."""
+    profiles = sorted({record.provenance["profile"] for record in records})
+    return f"recorded in {' and '.join(profiles)}: not one comparison" if profiles[1:] else ""
 
 
 def format_effect(found: Effect) -> str:
