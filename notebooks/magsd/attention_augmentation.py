@@ -113,7 +113,7 @@ page.glue("box_high", parts.area_at(found, 0.9, "box"))
 # %% tags=["hide-input"]
 parts.map_browser(chests[-1])
 
-# %% mystnb={"figure": {"name": "fig-magsd-map-views", "caption": "Three of these maps, for print and for readers without the slider."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-magsd-map-views", "caption": "The same three maps, for print and for readers without the slider."}} tags=["hide-input"]
 with figures.style():
     fig, axes = plt.subplots(3, 4, figsize=(8.4, 6.8))
     for row, number in zip(axes, chests[-1].liveliest[:3], strict=True):
