@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from covidlib import alternative
 from covidlib.errors import CovidlibError, DataError
-from covidlib.paths import data_root, store_root
+from covidlib.paths import RESULTS, data_root, store_root
 
 if TYPE_CHECKING:
     from covidlib.data import Dataset
@@ -213,7 +213,7 @@ def start(profile: str, data: str, seed: int) -> Page:
         parameters=parameters,
         root=None if parameters.phantom else data_root(data),
         store=store_root(),
-        recorded=Path(__file__).resolve().parents[1] / "book" / "results",
+        recorded=RESULTS,
     )
 
 

@@ -10,9 +10,9 @@ from rich.text import Text
 from covidlib.data.commands import data_app
 from covidlib.errors import CovidlibError
 from covidlib.own_images.commands import register
+from covidlib.paths import RESULTS
 from covidlib.runs.commands import results_app
 from covidlib.terminal import (
-    RESULTS,
     Accelerator,
     Data,
     Devices,

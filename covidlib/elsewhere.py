@@ -30,13 +30,13 @@ from covidlib.evaluation.predictions import PREFIX, classes_of
 from covidlib.evaluation.resampling import draw
 from covidlib.kept_scores import keep, kept, place, unkept
 from covidlib.lung_heat import PLAN
-from covidlib.paths import data_root
+from covidlib.paths import RESULTS, data_root
 from covidlib.plans import plan
 from covidlib.runs.provenance import of_images
 from covidlib.runs.running import load
 from covidlib.runs.spec import RunSpec, seed_of
 from covidlib.runs.store import Store
-from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights, run_alone
+from covidlib.terminal import RealData, RealProfile, Results, Weights, run_alone
 from covidlib.training.data import TrainingData, training_data
 from covidlib.training.lungs import seen, with_lungs
 from covidlib.training.supervised import probabilities
@@ -221,7 +221,7 @@ def main(
     profile: RealProfile,
     data: RealData,
     store: Weights = None,
-    results: Results = OWN_RESULTS,
+    results: Results = RESULTS,
 ) -> None:
     """Ask the ResNet50s of PROFILE that are in the store about the images under DATA."""
     runs, root = Store(store), data_root(data)

@@ -20,13 +20,13 @@ from torch import Tensor, nn
 from covidlib.data.preprocessing import Preprocessing
 from covidlib.explain import area, grad_cam, mass_inside, randomised, stretch
 from covidlib.kept_scores import keep, kept, place, unkept
-from covidlib.paths import data_root
+from covidlib.paths import RESULTS, data_root
 from covidlib.plans import plan
 from covidlib.runs.provenance import of_images
 from covidlib.runs.running import load, shown
 from covidlib.runs.spec import RunSpec
 from covidlib.runs.store import Store
-from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights, run_alone
+from covidlib.terminal import RealData, RealProfile, Results, Weights, run_alone
 from covidlib.training.data import training_data
 from covidlib.training.method import Inputs, prepare
 
@@ -205,7 +205,7 @@ def main(
     profile: RealProfile,
     data: RealData,
     store: Weights = None,
-    results: Results = OWN_RESULTS,
+    results: Results = RESULTS,
 ) -> None:
     """Score the ResNet50s of PROFILE that are in the store on the images under DATA."""
     runs = Store(store)

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+RESULTS = Path(__file__).resolve().parents[1] / "book" / "results"  # recorded, of this checkout
+
 
 def data_root(root: str | Path | None = None) -> Path | None:
     """Return the folder that holds the data sets: the argument, else COVIDLIB_DATA, else None."""

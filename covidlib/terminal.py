@@ -15,9 +15,6 @@ from covidlib.errors import CovidlibError
 console = Console()
 errors = Console(stderr=True)
 
-RESULTS = Path("book/results")
-OWN_RESULTS = Path(__file__).resolve().parents[1] / RESULTS  # of this checkout, from anywhere
-
 Paper = Annotated[str, typer.Argument(help="msatl, magsd, manet or across")]
 Profile = Annotated[str, typer.Option(help="smoke, laptop or paper: sizes only")]
 Data = Annotated[str, typer.Option(help="'phantoms' or the data root")]

@@ -4,14 +4,14 @@ import typer
 
 from covidlib.benchmark.keeping import is_kept, measure, write
 from covidlib.benchmark.sources import TESTS
-from covidlib.paths import data_root
-from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, run_alone
+from covidlib.paths import RESULTS, data_root
+from covidlib.terminal import RealData, RealProfile, Results, run_alone
 
 
 def main(
     profile: RealProfile,
     data: RealData,
-    results: Results = OWN_RESULTS,
+    results: Results = RESULTS,
 ) -> None:
     """Count the sources, look for pictures they share, and fit the forests without anatomy."""
     new = [name for name in TESTS if not is_kept(name, profile, results)]

@@ -3,10 +3,10 @@
 import typer
 
 from covidlib.heat_scores import SIZE, is_kept, networks, positive_slices, score_pair, write
-from covidlib.paths import data_root
+from covidlib.paths import RESULTS, data_root
 from covidlib.runs.running import load
 from covidlib.runs.store import Store
-from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights, run_alone
+from covidlib.terminal import RealData, RealProfile, Results, Weights, run_alone
 from covidlib.training.data import training_data
 
 
@@ -14,7 +14,7 @@ def main(
     profile: RealProfile,
     data: RealData,
     store: Weights = None,
-    results: Results = OWN_RESULTS,
+    results: Results = RESULTS,
 ) -> None:
     """Score the maps of msatl Figure 4 for every seed in the store that is not scored yet."""
     runs, root, kept = Store(store), data_root(data), 0

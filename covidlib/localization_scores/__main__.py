@@ -4,9 +4,9 @@ import typer
 
 from covidlib.kept_scores import unkept
 from covidlib.localization_scores import FOLDER, LETTERS, MEAN, score_run, specs, write
-from covidlib.paths import data_root
+from covidlib.paths import RESULTS, data_root
 from covidlib.runs.store import Store
-from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights, run_alone
+from covidlib.terminal import RealData, RealProfile, Results, Weights, run_alone
 from covidlib.training.data import training_data
 
 
@@ -14,7 +14,7 @@ def main(
     profile: RealProfile,
     data: RealData,
     store: Weights = None,
-    results: Results = OWN_RESULTS,
+    results: Results = RESULTS,
 ) -> None:
     """Score every MAG-SD on B and A whose weights are in the store and that is not scored yet."""
     runs, root, scored = Store(store), data_root(data), 0

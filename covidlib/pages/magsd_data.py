@@ -18,6 +18,7 @@ from covidlib.data.preprocessing import Preprocessing, prepare
 from covidlib.data.splits import split_counts, split_table
 from covidlib.data_page import PlainTable
 from covidlib.figures import image_grid
+from covidlib.paths import RESULTS
 from covidlib.plans.magsd_runs import CLAHE, FOLDS
 from covidlib.verdicts import ABOVE, BELOW, REPRODUCED
 
@@ -157,7 +158,7 @@ def main() -> None:
     """Record the class sizes of real images: ``python -m covidlib.pages.magsd_data DATA``."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--results", type=Path, default=Path("book/results"))
+    parser.add_argument("--results", type=Path, default=RESULTS)
     given = parser.parse_args()
     print(write(given.data, given.results))
 

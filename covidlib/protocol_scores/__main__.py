@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 
 from covidlib.kept_scores import unkept
-from covidlib.paths import data_root
+from covidlib.paths import RESULTS, data_root
 from covidlib.plans import plan
 from covidlib.protocol_scores import FOLDER, PLAN, REPEATS, score_run, write
 from covidlib.runs.store import Store
-from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights, run_alone
+from covidlib.terminal import RealData, RealProfile, Results, Weights, run_alone
 from covidlib.training.data import training_data
 
 
@@ -17,7 +17,7 @@ def main(
     profile: RealProfile,
     data: RealData,
     store: Weights = None,
-    results: Results = OWN_RESULTS,
+    results: Results = RESULTS,
     name: Annotated[str, typer.Option("--plan", help="whose runs are scored")] = PLAN,
     repeats: Annotated[int, typer.Option(help="tests per run")] = REPEATS,
 ) -> None:

@@ -7,7 +7,8 @@ import typer
 from rich.table import Column, Table
 
 from covidlib.errors import CovidlibError
-from covidlib.terminal import RESULTS, History, Paper, Results, Runs, console, plain_errors
+from covidlib.paths import RESULTS
+from covidlib.terminal import History, Paper, Results, Runs, console, plain_errors
 
 results_app = typer.Typer(no_args_is_help=True, help="Recorded results of real data.")
 

@@ -2,17 +2,17 @@
 
 import typer
 
-from covidlib.paths import data_root
+from covidlib.paths import RESULTS, data_root
 from covidlib.runs.store import Store
 from covidlib.stage_scores import is_kept, score_plan, target_of, write
-from covidlib.terminal import OWN_RESULTS, RealData, RealProfile, Results, Weights, run_alone
+from covidlib.terminal import RealData, RealProfile, Results, Weights, run_alone
 
 
 def main(
     profile: RealProfile,
     data: RealData,
     store: Weights = None,
-    results: Results = OWN_RESULTS,
+    results: Results = RESULTS,
 ) -> None:
     """Score every source stage of msatl Table 6 that is in the store and not scored yet."""
     found = score_plan(
