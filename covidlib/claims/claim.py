@@ -20,6 +20,7 @@ VERDICTS = (SUPPORTED, NOT_SUPPORTED, INCONCLUSIVE, NOT_TESTABLE)
 LEVEL = 0.05
 NO_EXPERIMENT = "no experiment is written for it"
 FEWEST = 3  # trainings per side, over all networks; fewer say nothing about a method: ours
+ALL_STAGES = "per side, pre-training included"
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,9 @@ def judge(claim: Claim, found: Found, p_value: float) -> tuple[str, str]:
 
     - *not testable here*: there is no effect, only a reason.
     - what is counted holds, does not hold, or is *inconclusive* where its wording decides.
-    - *inconclusive*: fewer than three trainings per side; or no significance, while the paper's
-      own effect lies within the interval, or is unknown.
+    - *inconclusive*: fewer than three trainings per side, where those with one pre-training count
+      as one; or no significance, while the paper's own effect lies within the interval, or is
+      unknown.
     - *supported*: significant in the claim's direction.
     - *not supported*: significant against it; or not significant, while the interval excludes the
       effect that the paper prints.
@@ -113,7 +115,7 @@ def judge(claim: Claim, found: Found, p_value: float) -> tuple[str, str]:
         return verdicts[found.holds], found.why
     if found.runs < FEWEST:
         trainings = "one training" if found.runs == 1 else f"{found.runs} trainings"
-        return INCONCLUSIVE, f"{trainings} per side: the seed's part is not known"
+        return INCONCLUSIVE, f"{trainings} {ALL_STAGES}: the seed's part is not known"
     if p_value < LEVEL and found.value < 0:
         return NOT_SUPPORTED, "significant in the other direction"
     if p_value < LEVEL:
@@ -189,7 +191,7 @@ def needed(claim: Claim, found: Found, p_value: float, results: Path) -> str:
         return ""
     told, printed = [rows] if rows else [], claim.printed_beside(found)
     if found.runs < FEWEST:
-        told.append(f"{FEWEST} trainings per side")
+        told.append(f"{FEWEST} trainings {ALL_STAGES}")
     elif p_value >= LEVEL and printed is not None and 0 < printed < found.smallest:
         more = (found.smallest / printed) ** 2
         rounded = float(f"{more:.2g}")

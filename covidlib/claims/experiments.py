@@ -7,9 +7,10 @@ from pathlib import Path
 
 from covidlib.claims.rows import Asked, Cell, cells_of, home, names_of, runs_of
 from covidlib.errors import DataError
-from covidlib.evaluation.contrasts import Effect, contrast, weakest
+from covidlib.evaluation.contrasts import Effect, weakest
 from covidlib.plans import PLANS, plan
 from covidlib.published import paper_value
+from covidlib.runs.recorded import contrast_of
 
 Unit = Sequence[tuple[float, Cell]]  # weights and cells of published tables: one number
 Experiment = Callable[[Path], Effect | str]
@@ -45,9 +46,8 @@ class Contrast:
             found = [(terms, sides) for terms, sides in asked if all(runs for _, runs in sides)]
             if found:
                 units, whole = zip(*found, strict=True)
-                tables = [[(w, [r.predictions for r in runs]) for w, runs in u] for u in whole]
                 used = (record for sides in whole for _, runs in sides for record in runs)
-                effect = contrast(tables, self.metric, margin=self.margin)
+                effect = contrast_of(whole, self.metric, margin=self.margin)
                 printed = printed_mean(units, self._printed, self.margin)
                 return replace(effect, records=names_of(used), printed=printed)
         return NOT_RECORDED

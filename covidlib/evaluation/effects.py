@@ -32,7 +32,8 @@ class Effect:
         p_value: two-sided; how likely so large an effect is if there is none.
         smallest: the effect that such an experiment finds in four of five cases.
         units: networks (or other units) over which the value is a mean.
-        runs: trainings on the side that has fewest, over all units.
+        runs: trainings on the side that has fewest, over all units; recorded ones that share their
+            pre-training count as one.
         images: how many distinct images went in.
         each: the value of every unit.
         test: what gave interval and p value.

@@ -10,8 +10,9 @@ from covidlib.verdicts import Measured
 
 NOTE = (
     "Differences of rows on the same test images, with 95% intervals over patients and runs; n: "
-    "runs of the side that has fewest. An interval that holds 0 as well shows no improvement. Rows "
-    "over themselves, a zero in print, are left out."
+    "runs of the side that has fewest, where those with one pre-training count as one. An interval "
+    "that holds 0 as well shows no improvement. Rows over themselves, a zero in print, are left "
+    "out."
 )
 Cell = Mapping[str, str]
 

@@ -13,13 +13,13 @@ from covidlib.data import findings
 from covidlib.data_page import PlainTable
 from covidlib.errors import DataError
 from covidlib.evaluation import holm
-from covidlib.evaluation.contrasts import Effect, contrast
+from covidlib.evaluation.contrasts import Effect
 from covidlib.plans import Plan, plan
 from covidlib.plans import Row as PlanRow
 from covidlib.published import PaperValue, paper_value
 from covidlib.runs.executor import distinct, execute
 from covidlib.runs.record import Record, recorded_folder
-from covidlib.runs.recorded import PROFILES, recorded
+from covidlib.runs.recorded import PROFILES, contrast_of, recorded
 from covidlib.runs.store import Store
 from covidlib.tables import ComparisonTable, Row, comparison_table, verdict_counts
 
@@ -183,8 +183,9 @@ def paired_table(known: Runs, lines: Mapping[str, Sequence[Labels]], **options: 
         frame[f"p, {metric}"] = adjusted(values, frame.index)
     note = (
         "Differences with 95% intervals over patients and runs; p after Holm. With one run on a "
-        "side neither knows how much the seed matters, and p is too small. Finds: the AUC "
-        "difference that such a comparison detects in four of five cases."
+        "side neither knows how much the seed matters, and p is too small; runs that share their "
+        "pre-training count as one. Sides with more and fewer runs are compared by their means. "
+        "Finds: the AUC difference that such a comparison detects in four of five cases."
     )
     return PlainTable(frame.rename_axis(None), note)
 
@@ -202,9 +203,8 @@ def effect(known: Runs, units: Sequence[Labels], metric: str, **options: float) 
         return NOT_YET
     if reason := mixed(record for label in names for record in known[label]):
         return reason
-    tables = {label: [record.predictions for record in known[label]] for label in names}
-    sides = [[(weight, tables[label]) for weight, label in terms] for terms in units]
-    return contrast(sides, metric, **options)
+    sides = [[(weight, known[label]) for weight, label in terms] for terms in units]
+    return contrast_of(sides, metric, **options)
 
 
 def mixed(records: Iterable[Record]) -> str:

@@ -34,9 +34,15 @@ def recorded_folder(results: Path, paper: str, key: str) -> Path | None:
 
 @dataclass(frozen=True)
 class Record:
-    """One folder: ``record.json``, ``predictions.parquet``, ``curve.csv``, maybe weights."""
+    """One folder: ``record.json``, ``predictions.parquet``, ``curve.csv``, maybe weights.
+
+    Args:
+        folder: whose name is the run's key.
+        start: key of the run that this one went on from, where its plan was asked; else empty.
+    """
 
     folder: Path
+    start: str = ""
 
     @cached_property
     def body(self) -> dict:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from synthetic_predictions import predictions
 
-from covidlib.claims import NOT_TESTABLE, SUPPORTED, ledger, msatl
+from covidlib.claims import INCONCLUSIVE, NOT_TESTABLE, SUPPORTED, ledger, msatl
 from covidlib.claims.experiments import Contrast, Every
 from covidlib.claims.msatl import CLAIMS
 from covidlib.claims.stages import heat_in_lungs
@@ -19,13 +19,13 @@ from covidlib.runs.spec import described
 BY_ID = {claim.id[-2:]: claim for claim in CLAIMS}
 
 
-def keep(results: Path, spec, table: pd.DataFrame) -> None:
+def keep(results: Path, spec, table: pd.DataFrame, profile: str = "laptop") -> None:
     """Write a recorded run that never was."""
     folder = results / "msatl" / spec.key
     if folder.exists():
         return
     folder.mkdir(parents=True)
-    provenance = {"phantom": False, "profile": "laptop", "seconds": 1.0}
+    provenance = {"phantom": False, "profile": profile, "seconds": 1.0}
     body = {"key": spec.key, "spec": described(spec), "metrics": {}, "provenance": provenance}
     (folder / RECORD).write_text(json.dumps(body))
     table.to_parquet(folder / PREDICTIONS)
@@ -39,18 +39,22 @@ def skill(cell) -> float:
     return 0.3 + gain * (0.4 if cell["variant"] == "baseline" else 1.5)
 
 
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory):
-    """Results of a world in which attention transfers better, and the paper's method helps."""
-    results = tmp_path_factory.mktemp("results")
+def world(results: Path, profile: str) -> Path:
+    """Record three seeds of a world in which attention transfers better, and the method helps."""
     for name in ("attention_benefit", "ablation", "ssl_comparison"):
-        chosen = plan(f"msatl/{name}", "laptop", phantoms=False, seeds=3)
+        chosen = plan(f"msatl/{name}", profile, phantoms=False, seeds=3)
         for number, row in enumerate(chosen.rows):
             for spec in row.specs:
                 seed = 100 * number + spec.seed
                 table = predictions(200, skill=skill(dict(row.cell)), seed=seed)
-                keep(results, spec, table)
+                keep(results, spec, table, profile)
     return results
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """Results in which every seed has stages of its own, but for STL-N."""
+    return world(tmp_path_factory.mktemp("results"), "paper")
 
 
 def test_every_claim_of_the_paper_has_an_experiment():
@@ -100,8 +104,18 @@ def test_a_world_in_which_the_paper_is_right_supports_it(recorded):
     assert found.loc["msatl-Q01", "effect"].units == 2
     assert found.loc["msatl-Q09", "effect"].units == 6
     assert found.loc["msatl-Q13", "verdict"] == NOT_TESTABLE
-    # One training per row in the laptop profile, two backbones: two are not enough.
-    assert found.loc["msatl-Q10", "reason"].startswith("2 trainings per side")
+    # All seeds of a network go on from one STL-N: two backbones are two trainings.
+    assert found.loc["msatl-Q10", "reason"].startswith("2 trainings per side, pre-training incl")
+
+
+def test_seeds_that_share_their_pre_training_decide_nothing(tmp_path):
+    found = ledger("msatl", CLAIMS, world(tmp_path, "laptop"))
+    for number in ("01", "02"):  # two backbones, each pre-trained once
+        row = found.loc[f"msatl-Q{number}"]
+        assert row["effect"].low > 0, "the fine-tunings alone would support it"
+        assert (row["effect"].runs, row["verdict"]) == (2, INCONCLUSIVE)
+        assert row["needs"] == "3 trainings per side, pre-training included"
+    assert found.loc["msatl-Q09", "verdict"] == SUPPORTED  # six networks
 
 
 def test_units_without_runs_are_left_out(recorded):
