@@ -1,8 +1,10 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 from synthetic_predictions import predictions
 
 from covidlib.pages import (
@@ -194,6 +196,60 @@ def test_pages_without_any_record_say_so(tmp_path):
     assert (questions["AUC"] == NOT_YET).all()
 
 
+@pytest.fixture(scope="module")
+def family(tmp_path_factory):
+    """Results in which every row of the R-50 family is recorded once, and the AUC of each row."""
+    results, areas = tmp_path_factory.mktemp("results"), {}
+    for topic in ("attention_benefit", "ablation", "ssl_comparison", "unprinted"):
+        for row in plan(f"msatl/{topic}", "laptop", phantoms=False, seeds=1).rows:
+            if not row.label.startswith("R-50"):
+                continue
+            number = len(areas)
+            table = predictions(120, skill=0.5 + 0.05 * number, seed=number)
+            kept = keep(results, row.specs[0], table).test  # a row may stand in two tables
+            areas[row.label] = roc_auc_score(kept["label"] == "covid", kept["p_covid"])
+    return results, areas
+
+
+def test_what_the_paper_left_out_is_after_minus_before(family):
+    results, areas = family
+    runs, rest, whole = (
+        read(name, results) for name in (ablation.NAME, ablation.UNPRINTED, attention_benefit.NAME)
+    )
+    frame = ablation.unprinted(runs, rest, whole).frame
+    assert len(frame) == 12 and set(frame["runs"]) == {"1"}
+    for question, (after, before) in ablation.QUESTIONS.items():
+        for name in ("R-50 baseline", "R-50 1 ATTN", "R-50 5 ATTNs"):
+            gap = areas[f"{name} {after}"] - areas[f"{name} {before}"]
+            told = float(frame.loc[f"{name}: {question}", "AUC"].split()[0])
+            assert told == pytest.approx(gap, abs=6e-4)
+
+
+def test_each_rival_is_compared_network_by_network_and_over_all(family):
+    results, areas = family
+    runs = read(ssl_comparison.NAME, results)
+    frame = ssl_comparison.comparisons(runs).frame
+    for rival, name in (("moco", "MoCo"), ("simclr", "SimCLR")):
+        units = ssl_comparison.units(runs, rival)
+        gaps = [areas[first] - areas[second] for (_, first), (_, second) in units]
+        assert len(gaps) == 3
+        told = float(frame.loc[f"3 networks, SSTL-M against {name}", "AUC"].split()[0])
+        assert told == pytest.approx(np.mean(gaps), abs=6e-4)
+        assert frame.loc[f"3 networks, SSTL-M against {name}", "runs"] == "3"
+
+
+def test_how_often_rivals_disagree_is_counted_in_the_records(family):
+    runs = read(ssl_comparison.NAME, family[0])
+    right = []
+    for _, label in ssl_comparison.units(runs, "moco")[0]:
+        table = runs.shown[label][0].test.set_index("sample").sort_index()
+        right.append((table["p_covid"] > 0.5) == (table["label"] == "covid"))
+    shares = ssl_comparison.discordant(runs)
+    assert len(shares) == 6
+    assert shares[0] == pytest.approx((right[0] != right[1]).mean())
+    assert ssl_comparison.sentences(runs)["pairs"] == "the mean of 6 recorded pairs"
+
+
 def test_printed_margins_of_self_supervision_are_table_3s():
     frame = ssl_comparison.printed_margins()
     assert len(frame) == 18
@@ -202,7 +258,7 @@ def test_printed_margins_of_self_supervision_are_table_3s():
     assert accuracy["simclr"].max() == pytest.approx(0.011)
 
 
-def test_the_margin_a_test_would_find_is_that_of_the_printed_share(tmp_path):
+def test_the_margin_a_test_would_find_is_that_of_the_told_share(tmp_path):
     found = ssl_comparison.sentences(read("msatl/ssl_comparison", tmp_path))
     gap, share = found["detectable"] / 100, found["discordant"]
     needed = 1.959964 * share**0.5 + 0.841621 * (share - gap**2) ** 0.5  # Connor 1987

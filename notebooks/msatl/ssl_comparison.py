@@ -14,7 +14,7 @@
 # ```{admonition} In short
 # Recorded on the real images: {glue:text}`recorded_rows` of {glue:text}`rows` rows, {glue:text}`trainings` distinct trainings with all their stages, {glue:text}`minutes:.0f` minutes.
 # Verdicts over {glue:text}`cells` cells: {glue:text}`reproduced` reproduced, {glue:text}`below` below, {glue:text}`above` above, {glue:text}`untested` not testable here.
-# SSTL-M minus MoCo, AUC: {glue:text}`moco_told`; minus SimCLR: {glue:text}`simclr_told`.
+# SSTL-M minus MoCo, AUC, over {glue:text}`moco_networks` of six networks: {glue:text}`moco_told`; minus SimCLR, over {glue:text}`simclr_networks`: {glue:text}`simclr_told`.
 # In print SSTL-M is ahead by at most {glue:text}`largest:.1f` points of accuracy, which is {glue:text}`images_of_largest:.1f` of 203 images.
 # ```
 
@@ -36,7 +36,8 @@ page = book.start(profile, data, seed)
 # ## How large are the printed margins?
 #
 # The paper calls its method consistently better.
-# Two models that disagree on {glue:text}`discordant:.0%` of the test images would have to differ by {glue:text}`detectable:.1f` points for a paired test to notice in four of five cases.
+# On {glue:text}`discordant:.0%` of the test images exactly one of SSTL-M and a rival is right ({glue:text}`pairs`).
+# Two such models would have to differ by {glue:text}`detectable:.1f` points for a paired test to notice in four of five cases.
 
 # %% tags=["table"]
 parts.margins()
@@ -83,7 +84,7 @@ for name, value in (runs.sentences(table) | parts.sentences(runs)).items():
 # %% [markdown]
 # ## Limits, and where to go next
 #
-# Chains that differ in one stage of three can hardly differ by much; the comparison with *no* self-supervision, which the paper does not print, is in [](ablation.ipynb).
-# All three methods learn from the training images only here, unless a row says otherwise.
+# The comparison with *no* self-supervision, which the paper does not print, is in [](ablation.ipynb).
+# All three methods learn from the training images only here.
 #
 # The next page asks what transfer adds: [](attention_benefit.ipynb).
