@@ -60,6 +60,9 @@ def test_scores_are_those_of_the_maps(slices, network, scores):
         called = (network.eval()(slices.inputs).argmax(1) == 1).float().mean()
     assert scores.called == pytest.approx(float(called))
     assert (scores.size, scores.grid) == (64, (2, 2))
+    few = heat_scores.shown(slices)
+    assert len(few) == 4
+    np.testing.assert_allclose(scores.maps, maps[few])
 
 
 def test_the_bell_ignores_the_network(slices, network):
@@ -83,6 +86,7 @@ def test_scores_of_real_slices_survive_the_file(scores, tmp_path):
     assert heat_scores.write(real, tmp_path) is None
     (again,) = heat_scores.read(tmp_path)
     np.testing.assert_allclose(again.inside, gap, atol=1e-4)
+    np.testing.assert_allclose(again.maps, scores.maps, rtol=1e-3)
     assert (again.kind, again.grid, again.seed) == (GRAD_CAM, (2, 2), 3)
     with pytest.raises(DataError, match="real slices"):
         heat_scores.write(scores, tmp_path)

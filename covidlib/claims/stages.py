@@ -95,7 +95,7 @@ attention_gains = LeepExperiment(_attention)
 
 def heat_in_lungs(results: Path) -> Effect | str:
     """Return how much more of its heat the attention map has inside the lungs than Grad-CAM."""
-    from covidlib.heat_scores import ATTENTION, GRAD_CAM, read
+    from covidlib.heat_scores import ATTENTION, GRAD_CAM, networks, read
     from covidlib.heat_scores.keeping import FOLDER, name_of
 
     found = read(results)
@@ -114,4 +114,7 @@ def heat_in_lungs(results: Path) -> Effect | str:
         return "no slice has heat in both maps"
     patients = np.array(found[0].patients)[whole]
     effect = paired([unit[whole] for unit in units], groups=patients)
-    return replace(effect, records=kept_of(results, FOLDER, names))
+    pairs = networks(found[0].provenance["profile"], phantoms=False)
+    stages = {pair["attn5"].key: pair["attn5"].init for pair in pairs}
+    trained = {stages.get(one.key) for one in found if one.kind == ATTENTION}
+    return replace(effect, runs=len(trained), records=kept_of(results, FOLDER, names))

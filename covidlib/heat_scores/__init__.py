@@ -2,7 +2,8 @@
 
 Maps need weights, which recorded results do not have. So their scores are computed where the
 networks were trained, and kept as numbers beside the runs:
-``python -m covidlib.heat_scores --help``. No map and no pixel of a real slice is kept.
+``python -m covidlib.heat_scores --help``. The few maps that Figure 4 shows are kept too, cell by
+cell; no pixel of a real slice is.
 """
 
 from covidlib.heat_scores.keeping import is_kept, read, write
@@ -19,7 +20,7 @@ from covidlib.heat_scores.scoring import (
     score_maps,
     score_pair,
 )
-from covidlib.heat_scores.slices import SIZE, Slices, hulls, positive_slices
+from covidlib.heat_scores.slices import SIZE, Slices, hulls, positive_slices, shown
 
 __all__ = [
     "ATTENTION",
@@ -39,5 +40,6 @@ __all__ = [
     "read",
     "score_maps",
     "score_pair",
+    "shown",
     "write",
 ]

@@ -22,6 +22,7 @@ def write(found: HeatScores, results: Path) -> Path | None:
     body = asdict(found)
     for field in ("inside", "area"):
         body[field] = [None if np.isnan(v) else round(float(v), 4) for v in getattr(found, field)]
+    body["maps"] = [[[float(f"{v:.4g}") for v in row] for row in one] for one in found.maps]
     body["randomised"] = {step: round(value, 4) for step, value in found.randomised.items()}
     return keep(body, place(results / FOLDER, name_of(found.kind, found.key)), "slices")
 
@@ -43,6 +44,7 @@ def read(results: Path) -> list[HeatScores]:
     for body in kept(results / FOLDER):
         for field in ("inside", "area"):
             body[field] = np.array([np.nan if v is None else v for v in body[field]], dtype=float)
+        body["maps"] = np.array(body["maps"])
         body |= {name: tuple(body[name]) for name in ("grid", "samples", "patients")}
         found.append(HeatScores(**body))
     return found

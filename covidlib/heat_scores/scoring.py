@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from covidlib.explain import area, attention_map, blob, grad_cam, mass_inside, randomised
-from covidlib.heat_scores.slices import Slices
+from covidlib.heat_scores.slices import Slices, shown
 from covidlib.plans import plan
 from covidlib.runs.provenance import of_images
 from covidlib.runs.spec import RunSpec
@@ -37,6 +37,7 @@ class HeatScores:
         called: share of these slices, all positive, that the network calls positive.
         randomised: mean rank correlation with the map of the trained network after each step of
             randomisation, by step; empty where it was not done.
+        maps: of the slices that ``shown`` names, for the figure. Shape: (up to 4, h, w).
         provenance: commit, versions, data, phantom, profile, slices left out.
     """
 
@@ -51,6 +52,7 @@ class HeatScores:
     area: np.ndarray
     called: float
     randomised: Mapping[str, float]
+    maps: np.ndarray
     provenance: Mapping[str, object]
 
 
@@ -112,6 +114,7 @@ def score_maps(
         area=area(slices.lungs).numpy(),
         called=_called(network, slices),
         randomised={} if falls.empty else falls.mean(axis=1).dropna().to_dict(),
+        maps=maps[shown(slices)].numpy(),
         provenance=facts | {"left_out": slices.left_out, "checked": min(check, len(slices))},
     )
 

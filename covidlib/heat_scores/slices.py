@@ -1,6 +1,6 @@
 """The slices whose maps are looked at, and their lungs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from covidlib.training.method import prepare
 # 7 x 7: maps are drawn at the paper's size whatever the size of training (ours).
 SIZE: Mapping[str, int] = {"smoke": 96, "laptop": 224, "paper": 224}
 CACHED = 256 / 224  # the centre crop is that of the paper's sizes (msatl sec. 6.2)
+SHOWN = 4  # rows of Figure 4
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,12 @@ def positive_slices(
         fingerprint=found.dataset.fingerprint,
         phantom=phantom,
     )
+
+
+def shown(slices: Sized) -> list[int]:
+    """Return which slices a figure shows, evenly spaced: a rule, so that nobody picks."""
+    count = len(slices)
+    return np.unique(np.linspace(0, count - 1, min(SHOWN, count)).astype(int)).tolist()
 
 
 def hulls(lungs: Tensor, boxes: Tensor) -> Tensor:

@@ -1,14 +1,15 @@
 """Where the networks look (``notebooks/msatl/heatmaps.py``)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import torch
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import nn
+from torch import Tensor, nn
 
 from covidlib import figures
 from covidlib.book import Page
@@ -27,15 +28,16 @@ from covidlib.heat_scores import (
     networks,
     positive_slices,
     score_pair,
+    shown,
 )
 from covidlib.pages.overall import NAME, small
-from covidlib.pages.results import NOT_YET, gather
+from covidlib.pages.results import NOT_YET, gather, nothing
 from covidlib.runs.running import load
 from covidlib.runs.store import Store
 from covidlib.tables import run_title
 from covidlib.training.data import training_data
 
-SHOWN = 4
+DRAWN = {GRAD_CAM: "Grad-CAM, R-50", ATTENTION: "attention, 5 ATTNs"}
 
 
 @dataclass(frozen=True)
@@ -73,34 +75,60 @@ def this_run(page: Page) -> Looks:
     return Looks(pair, slices, score_pair(pair, slices, specs, profile=page.profile, check=check))
 
 
-def chosen(slices: Slices, count: int = SHOWN) -> list[int]:
-    """Return evenly spaced slices: a rule, so that nobody picks those that look well."""
-    return np.unique(np.linspace(0, len(slices) - 1, min(count, len(slices))).astype(int)).tolist()
-
-
 def figure_4(looks: Looks) -> Figure:
     """Draw the columns of the paper's Figure 4: slice, Grad-CAM, on it, attention map, on it."""
-    slices, rows = looks.slices, chosen(looks.slices)
-    size = slices.inputs.shape[2:]
-    columns = {"Grad-CAM, R-50": GRAD_CAM, "attention, 5 ATTNs": ATTENTION}
-    maps = {
-        title: stretch(maps_of(kind, looks.pair[KINDS[kind]], slices), size).numpy()
-        for title, kind in columns.items()
-    }
-    fig, axes = plt.subplots(len(rows), 5, figsize=(10, 2.05 * len(rows)), squeeze=False)
-    for line, row in zip(axes, rows, strict=True):
-        picture, lungs = slices.picture(row), slices.lungs[row].numpy()
-        line[0].imshow(picture, cmap="gray")
-        line[0].set_axis_off()
-        for place, heat in enumerate(maps.values()):
-            line[1 + 2 * place].imshow(heat[row], cmap="inferno")
-            line[1 + 2 * place].set_axis_off()
-            figures.overlay(line[2 + 2 * place], picture, heat[row], outline=lungs)
-    titles = ["slice", "Grad-CAM, R-50", "on the slice", "attention, 5 ATTNs", "on the slice"]
-    for ax, title in zip(axes[0], titles, strict=True):
-        ax.set_title(title, fontsize=10)
-    if slices.phantom:
+    rows = shown(looks.slices)
+    few = {kind: maps_of(kind, looks.pair[KINDS[kind]], looks.slices)[rows] for kind in DRAWN}
+    fig = _drawn(few, looks.slices)
+    if looks.slices.phantom:
         figures.phantom_stamp(fig)
+    return fig
+
+
+def recorded_figure_4(page: Page, recorded: Sequence[HeatScores]) -> Figure:
+    """Draw the recorded maps, on their slices where these are at hand, else by themselves."""
+    first = {one.kind: one for one in sorted(recorded, key=lambda one: -one.seed)}
+    if not all(kind in first for kind in DRAWN):
+        fig, ax = plt.subplots(figsize=(10, 2))
+        nothing(ax)
+        return fig
+    maps = {kind: torch.from_numpy(first[kind].maps) for kind in DRAWN}
+    return _drawn(maps, _seen(page, first[ATTENTION]))
+
+
+def _seen(page: Page, scores: HeatScores) -> Slices | None:
+    """Return the slices that recorded maps are of; None where the images are not the same."""
+    if page.root is None:
+        return None
+    first = networks(str(scores.provenance["profile"]), phantoms=False)[0]["baseline"]
+    slices = positive_slices(first.data, first.training, scores.size, page.root)
+    return slices if slices.samples == scores.samples else None
+
+
+def _drawn(maps: Mapping[str, Tensor], slices: Slices | None) -> Figure:
+    """Draw a row for each shown slice: the slice, then each map alone and on the slice.
+
+    Args:
+        maps: by kind, of the shown slices. Shape of each: (rows, h, w).
+        slices: all of them; without, the maps are drawn alone.
+    """
+    rows, width = len(next(iter(maps.values()))), 5 if slices else 2
+    fig, axes = plt.subplots(rows, width, figsize=(2 * width, 2.05 * rows), squeeze=False)
+    for place, kind in enumerate(maps):
+        columns = axes[:, 1 + 2 * place : 3 + 2 * place] if slices else axes[:, place : place + 1]
+        heats = stretch(maps[kind], slices.inputs.shape[2:] if slices else (112, 112)).numpy()
+        for row, heat in enumerate(heats):
+            columns[row, 0].imshow(heat, cmap="inferno")
+            columns[row, 0].set_axis_off()
+        columns[0, 0].set_title(DRAWN[kind], fontsize=10)
+        for row, number in enumerate(shown(slices) if slices else ()):
+            outline = slices.lungs[number].numpy()
+            figures.overlay(columns[row, 1], slices.picture(number), heats[row], outline=outline)
+            columns[0, 1].set_title("on the slice", fontsize=10)
+    for row, number in enumerate(shown(slices) if slices else ()):
+        axes[row, 0].imshow(slices.picture(number), cmap="gray")
+        axes[row, 0].set_axis_off()
+        axes[0, 0].set_title("slice", fontsize=10)
     return fig
 
 

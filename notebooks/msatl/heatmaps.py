@@ -60,6 +60,13 @@ with figures.style():
     fig = parts.figure_4(looks)
 
 # %% [markdown]
+# The same two maps of the recorded networks, which learnt from the real images:
+
+# %% mystnb={"figure": {"name": "fig-msatl-heatmaps-recorded", "caption": "Recorded: Grad-CAM of R-50 and the mean attention map of res5 of R-50 with five attention layers, on four positive test slices chosen by the same rule. The slices themselves are drawn where the images are at hand."}} tags=["hide-input"]
+with figures.style():
+    fig = parts.recorded_figure_4(page, known)
+
+# %% [markdown]
 # ## Check 1: is the heat in the lungs?
 #
 # A map that is the same everywhere has as much of its heat in the lungs as they have of the image: that is chance.

@@ -137,7 +137,8 @@ def test_heat_is_compared_where_both_maps_have_some_and_patient_by_patient(tmp_p
     shares = dict.fromkeys(KINDS, plain) | {ATTENTION: np.array([0.9, 0.3, 0.4, 0.6])}
     for kind, inside in shares.items():
         who = (KINDS[kind] or "baseline", 0, 224, (7, 7), names, patients)
-        write(HeatScores(kind, *who, inside, area, 1.0, {}, facts), tmp_path)
+        maps = np.zeros((4, 7, 7))
+        write(HeatScores(kind, *who, inside, area, 1.0, {}, maps, facts), tmp_path)
     effect = heat_in_lungs(tmp_path)
     assert effect.value == pytest.approx((0.1 + 0.1 + 0.3) / 3) and effect.images == 3
     used = [Path(name).stem for name in effect.records]

@@ -1,9 +1,14 @@
 """Figure 4's page: which slices are shown, and what its table says of heat."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from covidlib.book import Page, Parameters
+from covidlib.explain import stretch
 from covidlib.heat_scores import ATTENTION, BLOB, GRAD_CAM, KINDS, HeatScores
 from covidlib.pages import heatmaps as parts
 from covidlib.pages.results import NOT_YET
@@ -22,14 +27,15 @@ def scored(kind, inside, seed=0, phantom=False):
         inside=np.array(inside, dtype=float),
         area=np.full(4, 0.25),
         called=0.75,
+        maps=np.random.default_rng(seed).random((4, 7, 7)),
         randomised={"trained": 1.0, "fc": 0.5, "conv": 0.1 * seed},
         provenance={"phantom": phantom},
     )
 
 
 def test_slices_are_spaced_evenly_by_a_rule():
-    assert parts.chosen(range(98)) == [0, 32, 64, 97]
-    assert parts.chosen(range(3)) == [0, 1, 2]
+    assert parts.shown(range(98)) == [0, 32, 64, 97]
+    assert parts.shown(range(3)) == [0, 1, 2]
 
 
 def test_heat_is_set_against_the_lungs_share_of_the_image():
@@ -62,3 +68,20 @@ def test_randomisation_is_drawn_as_the_mean_over_seeds():
     (line,) = [one for one in ax.lines if one.get_label() == ATTENTION]
     assert line.get_ydata() == pytest.approx([1.0, 0.5, 0.05])
     plt.close(fig)
+
+
+def test_the_recorded_figure_shows_the_recorded_maps_of_the_first_seed():
+    from matplotlib import pyplot as plt
+
+    page = Page(Parameters("smoke", "phantoms", 0), None, Path("store"), Path("results"))
+    some = [scored(kind, [0.3] * 4, seed=s) for s in (1, 0) for kind in KINDS]
+    fig = parts.recorded_figure_4(page, some)
+    drawn = [ax.images[0].get_array() for ax in fig.axes]
+    assert len(drawn) == 8, "four slices, two maps, no picture"
+    whole = stretch(torch.from_numpy(some[-1].maps), drawn[0].shape)
+    np.testing.assert_allclose(drawn[0], whole[0])
+    np.testing.assert_allclose(drawn[-1], whole[-1])
+    plt.close(fig)
+    empty = parts.recorded_figure_4(page, some[:1])
+    assert empty.axes[0].texts[0].get_text() == NOT_YET
+    plt.close(empty)
