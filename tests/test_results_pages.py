@@ -190,8 +190,9 @@ def test_pages_without_any_record_say_so(tmp_path):
     assert both["backbones"] == "R-50 and R-101"
     assert both["benefit_printed"] == pytest.approx(0.03625)
     runs = read(ablation.NAME, tmp_path)
-    assert set(ablation.sentences(runs).values()) == {NOT_YET}
-    questions = ablation.unprinted(runs, read(ablation.UNPRINTED, tmp_path), runs).frame
+    rest = read(ablation.UNPRINTED, tmp_path)
+    assert set(ablation.sentences(runs, rest, runs).values()) == {NOT_YET}
+    questions = ablation.unprinted(runs, rest, runs).frame
     assert len(questions) == 12
     assert (questions["AUC"] == NOT_YET).all()
 
@@ -223,6 +224,11 @@ def test_what_the_paper_left_out_is_after_minus_before(family):
             gap = areas[f"{name} {after}"] - areas[f"{name} {before}"]
             told = float(frame.loc[f"{name}: {question}", "AUC"].split()[0])
             assert told == pytest.approx(gap, abs=6e-4)
+    answers = ablation.sentences(runs, rest, whole)
+    names = ("R-50 baseline", "R-50 1 ATTN", "R-50 5 ATTNs")
+    gaps = [areas[f"{n} w SSTL-M alone"] - areas[f"{n} w/o TL"] for n in names]
+    assert float(answers["alone"].split()[0]) == pytest.approx(np.mean(gaps), abs=6e-4)
+    assert answers["alone"].endswith("3 of 3 networks")
 
 
 def test_each_rival_is_compared_network_by_network_and_over_all(family):

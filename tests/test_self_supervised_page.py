@@ -148,10 +148,13 @@ def test_the_end_of_a_stage_is_its_last_look():
     told = SimpleNamespace(
         **vars(plain) | {"curve": curve.assign(region_accuracy=[0.2, None, 0.9])}
     )
-    found = parts.ends_table({name: plain for name in parts.METHODS}, {"SSTL-M": [told]}).frame
+    all_seen = SimpleNamespace(**vars(told) | {"metrics": {**seen, "seen_test": 203}})
+    own = {name: plain for name in parts.METHODS}
+    found = parts.ends_table(own, {"SSTL-M": [told]}, {"on all images": all_seen}).frame
+    assert found.loc["on all images, recorded", "learnt from"] == "425 / 0 / 203"
     line = found.loc["SSTL-M, recorded"]
     assert list(line) == ["425 / 0 / 0", "0.75", "0.80", "0.61", "7.2", "0.90", "1 of 2"]
-    assert found.loc["MoCo, this run"].isna().sum() == 1 and len(found) == 4
+    assert found.loc["MoCo, this run"].isna().sum() == 1 and len(found) == 5
     assert "90% of the lobes" in parts.told({"SSTL-M": [told]})
     assert "not recorded" in parts.told({"SSTL-M": []})
 

@@ -1,12 +1,13 @@
 """What each supervised stage adds (``notebooks/msatl/ablation.py``)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from covidlib.claims.msatl import VARIANTS
 from covidlib.data_page import PlainTable
-from covidlib.pages.attention_benefit import NAMES
 from covidlib.pages.overall import attention_units, told
-from covidlib.pages.results import Results, paired_table
+from covidlib.pages.results import NOT_YET, Results, effect, format_effect, paired_table
+from covidlib.plans.msatl_target import NAMES
+from covidlib.runs.record import Record
 
 NAME, UNPRINTED = "msatl/ablation", "msatl/unprinted"
 # Rows of the unprinted plan against rows that the paper prints: what each line asks.
@@ -36,19 +37,41 @@ def unprinted(table: Results, rest: Results, whole: Results) -> PlainTable:
         rest: the rows that the paper does not print.
         whole: rows of Table 4, for the chain of all stages.
     """
-    known = {**table.known, **rest.known, **whole.known}
-    lines = {}
-    for question, (after, before) in QUESTIONS.items():
-        for variant in VARIANTS:
-            name = f"R-50 {NAMES[variant]}"
-            pair = [(1.0, f"{name} {after}"), (-1.0, f"{name} {before}")]
-            lines[f"{name}: {question}"] = [pair]
-    return paired_table(known, lines)
-
-
-def sentences(runs: Results) -> dict[str, str]:
-    """Return what attention adds to the gain of each stage."""
-    return {
-        name: told(runs, attention_units(runs, ("none", stages)))
-        for name, stages in (("natural", "stl_n"), ("medical", "stl_m"))
+    lines = {
+        f"{name}: {question}": [pair]
+        for question in QUESTIONS
+        for name, pair in _pairs(question).items()
     }
+    return paired_table(_known(table, rest, whole), lines)
+
+
+def _known(*tables: Results) -> dict[str, list[Record]]:
+    return {label: runs for table in tables for label, runs in table.known.items()}
+
+
+def _pairs(question: str) -> dict[str, list[tuple[float, str]]]:
+    """Return a question's row after minus row before, by network."""
+    after, before = QUESTIONS[question]
+    names = [f"R-50 {NAMES[variant]}" for variant in VARIANTS]
+    return {name: [(1.0, f"{name} {after}"), (-1.0, f"{name} {before}")] for name in names}
+
+
+def sentences(table: Results, rest: Results, whole: Results) -> dict[str, str]:
+    """Return what attention adds to the gain of each stage, and what the unprinted rows answer."""
+    known = _known(table, rest, whole)
+    return {
+        name: told(table, attention_units(table, ("none", stages)))
+        for name, stages in (("natural", "stl_n"), ("medical", "stl_m"))
+    } | {
+        name: _answer(known, question)
+        for name, question in zip(("first", "further", "alone", "all"), QUESTIONS, strict=True)
+    }
+
+
+def _answer(known: Mapping[str, Sequence[Record]], question: str) -> str:
+    """Write the mean over the networks of which both rows are recorded."""
+    units = [pair for pair in _pairs(question).values() if all(known.get(n) for _, n in pair)]
+    found = effect(known, units, "auc") if units else NOT_YET
+    if isinstance(found, str):
+        return found
+    return f"{format_effect(found)}, {found.units} of {len(VARIANTS)} networks"

@@ -13,12 +13,12 @@ from covidlib.data_page import PlainTable
 from covidlib.evaluation import Interval
 from covidlib.pages.overall import attention_units, backbones, printed_auc, told
 from covidlib.pages.results import Results, paired_table
+from covidlib.plans.msatl_target import NAMES
 from covidlib.published import paper_value
 from covidlib.tables import ComparisonTable
 
 NAME = "msatl/attention_benefit"
 STAGES = {"none": "w/o TL", "full": "w TL"}
-NAMES = {"baseline": "baseline", "attn1": "1 ATTN", "attn5": "5 ATTNs"}
 
 
 def gain(

@@ -26,7 +26,8 @@ FEW = 3  # networks, at least, that can be put in an order
 def agreement(page: Page, known: Sequence[StageScores]) -> PlainTable:
     """Return how well each score orders the networks by their AUC after fine-tuning.
 
-    For STL-N and the fine-tuned rows "w STL-N" of Table 5; the other stages have too few rows.
+    For STL-N and the fine-tuned rows "w STL-N" of Table 5; no table of the paper has rows that go
+    on from the other scored stage, both sources without self-supervision.
     """
     tuned, source = (_recorded(name, page) for name in (TUNED, SOURCE))
     truth = {n: np.mean([score(r.test, "auc").value for r in runs]) for n, runs in tuned.items()}

@@ -10,6 +10,7 @@ from scipy.optimize import brentq
 from covidlib import figures
 from covidlib.data.cards import card
 from covidlib.data_page import PlainTable
+from covidlib.plans.msatl_target import NAMES
 from covidlib.published import published
 from covidlib.transferability import entropy
 
@@ -17,7 +18,7 @@ STAGES = {"none": "w/o TL", "stl_n": "STL-N", "stl_n+stl_m": "STL-N, STL-M"}
 NETWORKS = {
     (depth, variant): f"{depth.upper().replace('R', 'R-')} {name}"
     for depth in ("r50", "r101")
-    for variant, name in {"baseline": "baseline", "attn1": "1 ATTN", "attn5": "5 ATTNs"}.items()
+    for variant, name in NAMES.items()
 }
 LOG2 = math.log(2)
 

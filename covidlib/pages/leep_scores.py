@@ -12,9 +12,11 @@ from covidlib.claims.msatl import CLAIMS
 from covidlib.claims.stages import attention_gains, rising
 from covidlib.data_page import PlainTable
 from covidlib.evaluation import Interval
+from covidlib.pages.leep_in_print import NETWORKS, STAGES
 from covidlib.pages.overall import small
 from covidlib.pages.results import NOT_YET, Results, format_effect, gather, nothing
 from covidlib.plans import plan
+from covidlib.plans.msatl_target import NAMES
 from covidlib.published import paper_value
 from covidlib.runs.recorded import recorded
 from covidlib.runs.store import Store
@@ -25,10 +27,7 @@ from covidlib.transferability.leep import UNITS
 from covidlib.verdicts import Measured
 
 BITS, NATS = "LEEP, bits", "LEEP, nats"
-STAGES = {"none": "w/o TL", "stl_n": "STL-N", "stl_n+stl_m": "STL-N, STL-M"}
-NAMES = {"baseline": "baseline", "attn1": "1 ATTN", "attn5": "5 ATTNs"}
 DEPTHS = {"r50": "R-50", "r101": "R-101"}
-NETWORKS = {(m, v): f"{d} {n}" for m, d in DEPTHS.items() for v, n in NAMES.items()}
 NOTE = (
     "LEEP on the training images of COVID19-CT with 95% intervals over patients. The paper's "
     "numbers are read as bits, the only unit in which they are possible."

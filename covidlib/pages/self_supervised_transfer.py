@@ -16,7 +16,7 @@ from covidlib.pages.lobes import SIDE, Slices, box_error, whole_share
 from covidlib.pages.results import nothing
 from covidlib.plans.msatl_stages import self_supervised
 from covidlib.runs.executor import execute
-from covidlib.runs.record import RECORD, Record
+from covidlib.runs.record import RECORD, Record, recorded_folder
 from covidlib.runs.store import Store
 from covidlib.settings import MocoSettings, SimclrSettings, SstlmSettings
 
@@ -124,12 +124,32 @@ def draw_runs(axes: Sequence[Axes], runs: Mapping[str, Record], known: Mapping[s
 QUANTITIES = {"loss": "loss", "knn_accuracy": "probe, accuracy", "spread": "spread of projections"}
 
 
-def ends_table(runs: Mapping[str, Record], known: Mapping[str, Sequence[Record]]) -> PlainTable:
+def unprinted_stages(page: Page) -> dict[str, Record]:
+    """Return the recorded SSTL-M of R-50 without attention in rows that the paper never printed."""
+    from covidlib.plans import plan
+
+    found = {}
+    for profile in ("laptop", "paper"):  # of both, the latter
+        for row in plan("msatl/unprinted", profile, phantoms=False).rows:
+            stage = row.specs[0].init
+            learns_here = isinstance(stage.training, SstlmSettings)
+            folder = recorded_folder(page.recorded, "msatl", stage.key)
+            if learns_here and folder and stage.network.slug == "r50-baseline":
+                found[row.label] = Record(folder).check(stage)
+    return found
+
+
+def ends_table(
+    runs: Mapping[str, Record],
+    known: Mapping[str, Sequence[Record]],
+    others: Mapping[str, Record],
+) -> PlainTable:
     """Return how each stage ended: images learnt from, and what its validation images show.
 
     Args:
         runs: of this page, by method.
         known: recorded ones.
+        others: recorded ones of other rows, by row.
     """
     rows = {}
     for name in METHODS:
@@ -137,6 +157,7 @@ def ends_table(runs: Mapping[str, Record], known: Mapping[str, Sequence[Record]]
             seed = f", seed {record.body['spec']['seed']}" if len(known[name]) > 1 else ""
             rows[f"{name}, recorded{seed}"] = _end(record)
         rows[f"{name}, this run"] = _end(runs[name])
+    rows |= {f"{row}, recorded": _end(record) for row, record in others.items()}
     note = (
         "Learnt from: training, validation and test images, as the record says image by image. "
         "Lobes: share of the regions of validation slices that are told apart, 0.20 by chance. "

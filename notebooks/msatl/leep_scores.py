@@ -110,7 +110,7 @@ for name, value in parts.sentences(page, table, known, done).items():
 # ## Limits, and where to go next
 #
 # Scores of stages with different numbers of source classes are not on one scale, yet the paper draws one line through them.
-# LEEP sees what a classifier outputs and no features, so it cannot score the self-supervised stage; its relatives can.
+# LEEP sees what a classifier outputs and no features, so it cannot score the self-supervised stage; the scores of features could, and are not computed for it here.
 # Intervals are over patients; one training per stage says nothing about another.
 # They hold where LEEP is hardly fitted to its images: the further *labels shuffled* lies above −H(Y), the more they lie too high.
 #
