@@ -164,3 +164,10 @@ def test_a_recorded_stage_that_several_seeds_share_is_one_run():
     known = parts.recorded_runs(SimpleNamespace(recorded=folder))
     keys = [record.key for records in known.values() for record in records]
     assert keys and len(keys) == len(set(keys))
+
+
+def test_what_the_stages_of_unprinted_rows_saw_is_found():
+    folder = Path(__file__).parents[1] / "book" / "results"
+    found = parts.unprinted_stages(SimpleNamespace(recorded=folder))
+    alone = found["R-50 baseline w SSTL-M alone"]
+    assert alone.metrics["seen_test"] == 0 and alone.body["spec"]["init"] is None
