@@ -128,7 +128,7 @@ def compare_errors(
 
 def holm(p_values: Mapping[str, float] | Sequence[float]) -> pd.Series:
     """Adjust p-values for how many there are (Holm 1979); NaN stays NaN and does not count."""
-    series = pd.Series(p_values, dtype=float)
+    series = pd.Series(p_values, dtype=float, copy=True)  # pandas 2 shares memory otherwise
     tested = series.notna()
     if tested.any():
         series[tested] = multipletests(series[tested], method="holm")[1]

@@ -8,7 +8,7 @@ from covidlib.models.attention_resnet import AttentionResNetSettings
 from covidlib.own_images.choosing import AUGMENTATIONS
 from covidlib.own_images.opening import OwnImages
 from covidlib.runs.record import Record
-from covidlib.runs.running import Progress, run
+from covidlib.runs.running import Progress, run, saw
 from covidlib.runs.spec import RunSpec
 from covidlib.runs.store import Store
 from covidlib.settings import PROFILES, DataSettings, SupervisedSettings
@@ -80,8 +80,9 @@ def train(
 ) -> Record:
     """Return the run of a specification, trained unless the store has it for these images.
 
-    Where the images have changed since, the store's run is replaced: a folder keeps its name when
-    images are added to it. Models that were saved (``covidlib.own_images.model``) stay.
+    Where the images or their split have changed since, the store's run is replaced: a folder keeps
+    its name when images are added to it, a list when patients are. Models that were saved
+    (``covidlib.own_images.model``) stay.
 
     Raises:
         UnreadableImages: files that cannot be decoded.
@@ -90,13 +91,6 @@ def train(
     training_data.cache_clear()  # a folder may have changed since this process opened it
     with store.lock(spec):
         found = store.get(spec)
-        if found is not None and found.provenance["fingerprint"] != _fingerprint(own, spec):
+        if found is not None and not saw(found, training_data(spec.data, own.root)):
             store.discard(spec)
     return run(spec, store, own.root, profile=profile, resources=resources, progress=progress)
-
-
-def _fingerprint(own: OwnImages, spec: RunSpec) -> str:
-    """Return the fingerprint as a run knows it: of the images with the split of the folder."""
-    from covidlib.data import open_dataset
-
-    return open_dataset(spec.data.dataset, own.root).fingerprint

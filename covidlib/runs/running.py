@@ -83,7 +83,7 @@ def run(
     parents = {parent.key: _stage(parent, store, root, options) for parent in spec.parents}
     with store.lock(spec):
         found = store.get(spec)
-        if found is not None and found.phantom and not _saw(found, data):
+        if found is not None and found.phantom and not saw(found, data):
             store.discard(spec)  # the generator draws otherwise now, and can always draw again
             found = None
         if found is not None:
@@ -130,15 +130,18 @@ def _shown(spec, data, parents, root, device) -> TrainingData:
     return seen(data, spec.data.view)
 
 
-def _saw(record: Record, data: TrainingData) -> bool:
-    return record.provenance["fingerprint"] == data.dataset.fingerprint
+def saw(record: Record, data: TrainingData) -> bool:
+    """Return whether a run learnt from these images, divided in the same way."""
+    facts = record.provenance
+    divided = facts.get("division", data.division)  # older records do not say
+    return (facts["fingerprint"], divided) == (data.dataset.fingerprint, data.division)
 
 
 def _same_data(record: Record, data: TrainingData) -> Record:
-    if not _saw(record, data):
+    if not saw(record, data):
         raise RunError(
-            f"{record.key} was trained on other images of {data.dataset.name} than those found "
-            f"now; use another store, or delete {record.folder} to train again"
+            f"{record.key} was trained on other images of {data.dataset.name}, or on another split "
+            f"of them, than now; use another store, or delete {record.folder} to train again"
         )
     return record
 
@@ -155,7 +158,11 @@ def _train(spec, store, data, parent, profile, resources, progress) -> Record:
     if parent is not None:
         transfer(method.network, load_file(parent.weights))
     told = None if progress is None else partial(progress, spec)
-    identity = {"images": data.dataset.fingerprint, "settings": _digest(described(spec))}
+    identity = {
+        "images": data.dataset.fingerprint,
+        "split": data.division,
+        "settings": _digest(described(spec)),
+    }
     device = resources.device
     with _isolated(device, resources.threads):
         taken = method.take() if isinstance(method, Graft) else None
@@ -175,6 +182,7 @@ def _train(spec, store, data, parent, profile, resources, progress) -> Record:
         ),
         "data": data.dataset.name,
         "fingerprint": data.dataset.fingerprint,
+        "division": data.division,
         "phantom": data.dataset.phantom,
         "skipped": [problem.path.name for problem in data.cached.skipped],
         "profile": profile,

@@ -1,7 +1,8 @@
 """The images of one run, ready to be put on a device."""
 
+import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -36,6 +37,13 @@ class TrainingData:
     def classes(self) -> tuple[str, ...]:
         """Class names; the index is the class number."""
         return self.dataset.classes
+
+    @cached_property
+    def division(self) -> str:
+        """SHA-256 over which image is in which split: patients decide it, and code that deals."""
+        rows = self.table.sort_values("sample")[["sample", "split"]].astype(object)
+        told = rows.where(rows.notna(), None).to_numpy().tolist()
+        return hashlib.sha256(repr(told).encode()).hexdigest()
 
     def rows(self, split: str, labelled: bool = True) -> LongTensor:
         """Return the row numbers of one split, without unknown labels unless asked."""

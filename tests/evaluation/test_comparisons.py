@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from synthetic_predictions import answers, predictions
@@ -149,6 +150,9 @@ def test_holm_by_hand():
         {"a": 0.03, "b": 0.06, "c": 0.06, "d": float("nan")}, nan_ok=True
     )
     assert holm([]).empty
+    given = pd.Series([0.01, 0.04, 0.03])
+    holm(given)
+    assert given.tolist() == [0.01, 0.04, 0.03]
 
 
 def test_corrected_t_by_hand():

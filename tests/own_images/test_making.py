@@ -213,6 +213,13 @@ def test_the_second_training_is_found_and_changed_images_are_trained_anew(home, 
     rows.iloc[1:].to_csv(target, index=False)
     changed = training.train(open_own(target), spec, place, profile="smoke")
     assert changed.provenance["fingerprint"] != before
+    # The same images, but people are known now: some were in training and in testing before.
+    people = rows.iloc[1:].assign(patient=[f"p{n // 3}" for n in range(len(rows) - 1)])
+    people.to_csv(target, index=False)
+    divided = training.train(open_own(target), spec, place, profile="smoke")
+    assert divided.provenance["fingerprint"] == changed.provenance["fingerprint"]
+    assert divided.provenance["started"] != changed.provenance["started"]
+    assert not divided.test["patient"].isna().any()
 
 
 def test_a_model_repeats_the_predictions_of_its_record(trained, images):

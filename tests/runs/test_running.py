@@ -201,7 +201,9 @@ def test_a_record_of_other_images_is_refused_with_what_to_do(root, store, tmp_pa
     shutil.copytree(root, other)
     image = other / "covid-ct/Images-processed/CT_COVID/COVID-test-0.png"
     shutil.copyfile(image.with_name("COVID-test-1.png"), image)
-    with pytest.raises(RunError, match=r"other images of covid-ct .* use another store, or delete"):
+    with pytest.raises(
+        RunError, match=r"other images of covid-ct, .* use another store, or delete"
+    ):
         run(tiny(epochs=1), store, other)
 
 
