@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from covidlib.errors import DataError
+from covidlib.files import save
 from covidlib.runs.record import Record
 from covidlib.runs.recorded import PROFILES
 from covidlib.runs.spec import RunSpec
@@ -28,9 +29,7 @@ def keep(body: Mapping[str, Any], target: Path, what: str = "images") -> Path | 
         raise DataError(f"only scores on real {what}, in the profiles laptop and paper, are kept")
     if target.exists():
         return None
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(body) + "\n", encoding="utf-8")
-    return target
+    return save(target, json.dumps(body) + "\n")
 
 
 def place(folder: Path, key: str) -> Path:

@@ -18,6 +18,7 @@ from covidlib.data import Dataset, open_dataset
 from covidlib.data.cache import build_cache
 from covidlib.data.preprocessing import Preprocessing
 from covidlib.errors import DataError
+from covidlib.files import save
 from covidlib.models.cxr_classifiers import CxrClassifierSettings
 from covidlib.models.mask_attention import MaskAttention
 from covidlib.models.mask_pooling import BORDERS, pool
@@ -169,13 +170,11 @@ def write(findings: MapFindings, folder: str | Path) -> Path:
         raise DataError("only findings of real masks are kept")
     if target.exists():
         raise DataError(f"{target} is there; remove it to measure again")
-    target.parent.mkdir(parents=True, exist_ok=True)
     tables = {name: getattr(findings, name).round(6) for name in FRAMES}
     body = {name: json.loads(f.to_json(orient="split")) for name, f in tables.items()}
     body |= {"images": findings.images, "size": findings.size}
     body["provenance"] = dict(findings.provenance)
-    target.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
-    return target
+    return save(target, json.dumps(body, indent=1) + "\n")
 
 
 def read(folder: str | Path, size: int) -> MapFindings:

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 
 from covidlib.clock import own_clock, wait
 from covidlib.errors import DataError
+from covidlib.files import save
 from covidlib.models.cxr_classifiers import ATTENTIONS, PAPER_MODELS, CxrClassifierSettings
 from covidlib.training.fit import Resources
 from covidlib.training.precision import autocast
@@ -106,12 +107,9 @@ def training_step(
 
 def write(found: Overheads, folder: str | Path) -> Path:
     """Keep a measurement under ``book/results``, over an earlier one."""
-    target = Path(folder) / FILE
-    target.parent.mkdir(parents=True, exist_ok=True)
     body = {"seconds": dict(found.seconds), "size": found.size, "batch": found.batch}
     body["provenance"] = dict(found.provenance)
-    target.write_text(json.dumps(body) + "\n", encoding="utf-8")
-    return target
+    return save(Path(folder) / FILE, json.dumps(body) + "\n")
 
 
 def read(folder: str | Path) -> Overheads:

@@ -12,6 +12,7 @@ from covidlib.claims.claim import Counted
 from covidlib.claims.experiments import NOT_RECORDED
 from covidlib.claims.rows import kept_of, names_of
 from covidlib.errors import DataError
+from covidlib.evaluation.bootstrap import blocks_of
 from covidlib.evaluation.contrasts import Effect, over_draws, over_runs, weakest
 from covidlib.evaluation.predictions import scored
 from covidlib.evaluation.resampling import draw, f1_by_class
@@ -143,9 +144,14 @@ def larger_classes(records: list[Record], resamples: int = 2000) -> Effect:
     Args:
         records: trials of one network.
         resamples: how often patients are drawn anew.
+
+    Raises:
+        DataError: trials were tested on other images.
     """
-    sides = [scored(record.predictions) for record in records]
+    sides = [scored(record.predictions).sorted() for record in records]
     first = sides[0]
+    if len(blocks_of(sides)) > 1:
+        raise DataError("these trials were not tested on the same images")
     images = records[0].predictions["label"].value_counts()
     order = np.argsort([-images.get(name, 0) for name in first.classes], kind="stable")
     half = len(order) // 2

@@ -20,6 +20,7 @@ from covidlib.data.splits import split_counts
 from covidlib.data.table import Dataset
 from covidlib.errors import DataError
 from covidlib.evaluation import intervals
+from covidlib.files import save
 from covidlib.verdicts import Measured
 
 FACTS, RUNS = "findings.json", "floors.parquet"
@@ -145,7 +146,7 @@ def write(findings: Findings, folder: str | Path) -> Path:
         for number, run in enumerate(runs)
     ]
     pd.concat(parts, ignore_index=True).to_parquet(folder / RUNS, compression="zstd")
-    (folder / FACTS).write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
+    save(folder / FACTS, json.dumps(body, indent=1) + "\n")  # last: with it, findings are there
     return folder
 
 

@@ -57,8 +57,8 @@ def audit_command(
     workers: Workers = 1,
 ) -> None:
     """Look for leaks, imbalance and shortcuts in your images, and write a report."""
+    from covidlib.files import save
     from covidlib.own_images.auditing import audit
-    from covidlib.own_images.html import save
     from covidlib.own_images.opening import open_own
     from covidlib.own_images.report import audit_page
 

@@ -2,10 +2,8 @@
 
 import base64
 import io
-import os
 from collections.abc import Iterable
 from html import escape
-from pathlib import Path
 
 import pandas as pd
 
@@ -78,15 +76,3 @@ def figure(drawn, alternative: str, caption: str) -> str:
         f'<figure><img alt="{escape(alternative)}" src="data:image/png;base64,{code}">'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
-
-
-def save(path: Path, text: str) -> Path:
-    """Write a file whole or not at all; an older one is replaced."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}-{os.getpid()}")
-    try:
-        draft.write_text(text, "utf-8")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return path

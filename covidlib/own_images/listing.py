@@ -13,7 +13,7 @@ from covidlib.data import Dataset, open_dataset
 from covidlib.data.decoding import Problem, check_images
 from covidlib.data.lookalikes import identical_pairs, look_at
 from covidlib.errors import CovidlibError, DataError
-from covidlib.own_images.html import save
+from covidlib.files import save
 
 COLUMNS = ("path", "label", "patient", "source", "split")
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from importlib.metadata import distributions
 from pathlib import Path
 
+from covidlib.files import below
+
 IGNORED = {"__pycache__", ".ipynb_checkpoints", ".DS_Store"}
 
 
@@ -15,10 +17,8 @@ def digest_text(text: str) -> str:
 
 def files_below(folder: Path) -> list[Path]:
     """Return every file of a folder, sorted, without caches of Python and Jupyter."""
-    if not folder.is_dir():
-        return []
     return sorted(
-        path for path in folder.rglob("*") if path.is_file() and not IGNORED & set(path.parts)
+        path for path in below(folder) if path.is_file() and not IGNORED & set(path.parts)
     )
 
 

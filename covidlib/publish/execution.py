@@ -12,6 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from covidlib.book import GPU_ASKED, Parameters, require_gpu
+from covidlib.files import save
 from covidlib.publish.digests import (
     digest_environment,
     digest_files,
@@ -187,7 +188,7 @@ def _settle(
     problem = run_one(script, target, parameters)
     seconds = round(time.perf_counter() - started, 1)
     if not problem:
-        stamp.write_text(json.dumps({"key": key, "seconds": seconds}))
+        save(stamp, json.dumps({"key": key, "seconds": seconds}))
     return Outcome(name, seconds, problem=problem)
 
 

@@ -146,8 +146,15 @@ def _stages(spec: RunSpec) -> list[RunSpec]:
 
 
 def _undone(spec: RunSpec, store: Store) -> list[RunSpec]:
-    """Return the first stage that is missing: the one that failed."""
-    return [stage for stage in _stages(spec) if store.get(stage) is None][:1]
+    """Return the first stage that is missing, or whose record cannot be used: it failed."""
+    return [stage for stage in _stages(spec) if not _usable(stage, store)][:1]
+
+
+def _usable(stage: RunSpec, store: Store) -> bool:
+    try:
+        return store.get(stage) is not None
+    except (CovidlibError, OSError, ValueError):  # other defaults, or a damaged file
+        return False
 
 
 def _line(error: Exception) -> str:

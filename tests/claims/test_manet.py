@@ -12,6 +12,7 @@ from sklearn.metrics import f1_score
 from covidlib import lung_heat, overheads
 from covidlib.claims import ledger, manet, manet_measures
 from covidlib.claims.manet_experiments import CurveExperiment, HeatExperiment, accuracy_jumps
+from covidlib.errors import DataError
 from covidlib.published import claims
 
 
@@ -96,6 +97,7 @@ def test_larger_classes_are_those_with_most_images():
         table = pd.DataFrame({f"p_{c}": (given == c).astype(float) for c in classes})
         names = np.arange(len(truth)).astype(str)
         table = table.assign(sample=names, patient=names, split="test", label=truth)
+        table = table.sample(frac=1, random_state=len(records))  # each in an order of its own
         records.append(SimpleNamespace(predictions=table))
         scores = dict(zip(classes, f1_score(truth, given, average=None), strict=True))
         gaps.append((scores["c1"] + scores["c2"] - scores["c3"] - scores["c0"]) / 2)
@@ -103,6 +105,9 @@ def test_larger_classes_are_those_with_most_images():
     assert found.value == pytest.approx(np.mean(gaps))
     assert (found.units, found.runs, found.images) == (1, 3, 120)
     assert found.low < found.value < found.high
+    fewer = SimpleNamespace(predictions=records[0].predictions.iloc[1:])
+    with pytest.raises(DataError, match="share some"):
+        manet_measures.larger_classes([fewer, *records[1:]])
     # manet Tables 1 and 4: bacterial 0.99, normal 0.95; viral 0.99, COVID-19 0.95, TB 0.85.
     assert manet_measures.by_size_in_print() == pytest.approx(0.97 - 0.93)
 

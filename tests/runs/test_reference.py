@@ -1,5 +1,6 @@
 """``covidlib reference``: order of value, failures, and nothing done twice."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from covidlib import cli, plans
 from covidlib.errors import CovidlibError
 from covidlib.plans.plan import Plan, Row
 from covidlib.runs import provenance
+from covidlib.runs.record import RECORD
 from covidlib.runs.reference import Failure, in_order, run_all
 from covidlib.runs.running import run
 from covidlib.runs.store import Store
@@ -122,3 +124,18 @@ def test_the_command_goes_on_reports_and_repeats_nothing(papers, root, tmp_path,
     answer = CliRunner().invoke(cli.app, ["reference", "tests", *store, "--only", "r900"])
     assert answer.exit_code == 1 and "no run of tests has 'r900' in its key" in answer.stderr
     assert not (tmp_path / "results").exists()
+
+
+def test_a_run_whose_record_cannot_be_used_fails_alone(root, tmp_path):
+    store = Store(tmp_path / "store")
+    stale, damaged, sound = tiny(1, epochs=1), tiny(2, epochs=1), tiny(3, epochs=1)
+    run_all([stale, damaged], store, root, "smoke", resources=CPU)
+    record = store.root / stale.key / RECORD
+    body = json.loads(record.read_text())
+    body["spec"]["training"]["momentum"] = 0.123
+    record.write_text(json.dumps(body))
+    (store.root / damaged.key / RECORD).write_text('{"key":')
+    failures = run_all([stale, damaged, sound], store, root, "smoke", resources=CPU)
+    assert [failure.spec for failure in failures] == [stale, damaged]
+    assert "made under other defaults" in failures[0].reason
+    assert store.get(sound) is not None

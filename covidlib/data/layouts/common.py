@@ -7,15 +7,16 @@ import pandas as pd
 
 from covidlib.data.table import COLUMNS
 from covidlib.errors import DataError, DatasetMissing
+from covidlib.files import below
 
 IMAGE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".dcm"}
+    {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".dcm", ".dicom"}
 )
 
 
 def images_in(folder: Path, *, recursive: bool = False) -> list[Path]:
     """List the image files of a folder, sorted; hidden files do not count."""
-    found = folder.rglob("*") if recursive else folder.iterdir()
+    found = below(folder) if recursive else folder.iterdir()
     return sorted(
         p for p in found if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")
     )
