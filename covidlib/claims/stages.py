@@ -30,8 +30,14 @@ class LeepExperiment:
     units: Callable[[dict[tuple[str, str], np.ndarray]], list[np.ndarray]]
 
     def __call__(self, results: Path) -> Effect | str:
-        """Return the weaker step's effect in bits, or why there is none."""
+        """Return the weaker step's effect in bits, or why there is none.
+
+        Raises:
+            DataError: the scores are of several sets of target images.
+        """
         scores = read(results)
+        if len({one.provenance["fingerprint"] for one in scores}) > 1:
+            raise DataError("LEEP scores of other images cannot be compared")
         table = by_network(scores)
         effects = []
         for before, after in STEPS:
@@ -64,8 +70,6 @@ class LeepExperiment:
 
 def _mean(seeds: Sequence[StageScores]) -> np.ndarray:
     """Return the mean log-likelihood of every image over seeds, in bits. Shape: (N,)."""
-    if len({one.provenance["fingerprint"] for one in seeds}) > 1:
-        raise DataError("LEEP scores of other images cannot be compared")
     return np.mean([one.likelihoods for one in seeds], axis=0) / UNITS["bits"]
 
 

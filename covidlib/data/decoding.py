@@ -104,7 +104,7 @@ def read_mask(path: str | Path) -> np.ndarray:
 
 
 def check_images(paths: Iterable[str | Path], workers: int | None = 1) -> list[Problem]:
-    """Decode every file and return those that fail, in the order given.
+    """Decode every file to 8 bits and return those that fail, in the order given.
 
     Args:
         paths: image files; those that are not there are problems too.
@@ -151,7 +151,7 @@ def _decoded(path: Path, convert: Convert) -> np.ndarray | Pixels:
 
 def _failure(path: str | Path) -> str | None:
     try:
-        read_pixels(path)
+        read_uint8(path)
     except DataError as error:
         return str(error)
     return None

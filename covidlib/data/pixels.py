@@ -47,7 +47,8 @@ def to_uint8(pixels: Pixels, window: Window = "full") -> np.ndarray:
         if shown < SMALLEST_SPAN * (high - low):
             raise DataError(
                 f"values from {least:g} to {most:g} are nearly uniform in the range {low:g} to "
-                f'{high:g}: give window=(low, high), or "minmax"'
+                f"{high:g}: spread them over it when the file is written, or from Python give "
+                'window=(low, high) or "minmax"'
             )
     else:
         low, high = window

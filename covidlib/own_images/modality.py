@@ -64,9 +64,12 @@ def look(path: str) -> Look:
     """Look at one image.
 
     Raises:
-        DataError: it cannot be decoded.
+        DataError: it cannot be decoded, or not to 8 bits as a training does.
     """
-    grey = to_uint8(read_pixels(path), "minmax")
+    pixels = read_pixels(path)
+    if pixels.values.dtype != np.uint8:
+        to_uint8(pixels)
+    grey = to_uint8(pixels, "minmax")
     return Look(tuple(kind_probabilities(features(grey)[None])[0].tolist()), coloured_share(path))
 
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import torch
 
+from covidlib.errors import DatasetMissing
 from covidlib.files import writable
 from covidlib.paths import data_root
 from covidlib.runs.record import Record
 from covidlib.runs.running import Progress, run
 from covidlib.runs.spec import RunSpec
 from covidlib.runs.store import Store
+from covidlib.settings import DataSettings
 from covidlib.training.data import training_data
 from covidlib.training.fit import Resources, check_device
 
@@ -52,7 +54,8 @@ def execute(
     """Run every distinct spec and return records by key, whatever the backend the same ones.
 
     All data are opened and decoded before anything is trained, unless the workers are on other
-    machines. The first run that fails ends the call; those that finished before are kept.
+    machines. A stage that is finished serves where its images are not here. The first run that
+    fails ends the call; those that finished before are kept.
 
     Args:
         specs: what is wanted; the stages they start from are added.
@@ -76,13 +79,12 @@ def execute(
     """
     if backend not in BACKENDS:
         raise ValueError(f"backend is one of {BACKENDS}, not {backend!r}")
-    resources = resources or Resources()
+    resources, specs = resources or Resources(), list(specs)
     generations = distinct(specs)
     if address is None:
         check_device(resources)
         writable(store.root)
-        for settings in dict.fromkeys(spec.data for group in generations for spec in group):
-            training_data(settings, data_root(root))
+        generations = _opened(generations, {spec.key for spec in specs}, store, root)
     options = {"profile": profile, "resources": resources}
     if backend == "serial":
         ordered = (spec for group in generations for spec in group)
@@ -97,6 +99,22 @@ def execute(
         if finished is not None:
             finished(record)
     return records
+
+
+def _opened(
+    generations: list[list[RunSpec]], asked: set[str], store: Store, root: str | Path | None
+) -> list[list[RunSpec]]:
+    """Open all images; leave out finished stages that have to serve without theirs."""
+    missing: dict[DataSettings, DatasetMissing] = {}
+    for settings in dict.fromkeys(spec.data for group in generations for spec in group):
+        try:
+            training_data(settings, data_root(root))
+        except DatasetMissing as error:
+            missing[settings] = error
+    for spec in (spec for group in generations for spec in group):
+        if spec.data in missing and (spec.key in asked or store.get(spec) is None):
+            raise missing[spec.data]
+    return [[spec for spec in group if spec.data not in missing] for group in generations]
 
 
 def _parallel(generations, store, root, options, backend, workers, address) -> Iterator[Record]:

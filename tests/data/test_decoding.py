@@ -282,6 +282,8 @@ def test_twelve_bits_in_a_sixteen_bit_file_do_not_become_a_black_image(tmp_path)
     with pytest.raises(DataError, match="nearly uniform"):
         read_uint8(path)
     np.testing.assert_array_equal(read_uint8(path, (0, 4095)), np.rint(twelve / 4095 * 255))
+    (problem,) = check_images([path, saved(tmp_path / "b.png", DEEP)])
+    assert problem.path == path and "spread them over it" in problem.reason
     with pytest.raises(DataError, match="low < high"):
         read_uint8(path, (5, 5))
 

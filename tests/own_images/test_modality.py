@@ -118,3 +118,12 @@ def test_real_photographs_are_refused(real_data, tmp_path):
             picture.save(tmp_path / f"{name.rpartition('/')[2]}.png")
     found = [look(str(path)) for path in tmp_path.glob("*.png")]
     assert np.mean([one.excludes("cxr") for one in found]) > 0.9
+
+
+def test_what_a_training_would_refuse_is_a_problem_at_the_first_look(tmp_path):
+    twelve = np.linspace(0, 4095, 4096).astype(np.uint16).reshape(64, 64)
+    for name, values in (("twelve", twelve), ("sixteen", twelve * 16)):
+        Image.fromarray(values).save(tmp_path / f"{name}.png")
+    found = look_at_all([str(tmp_path / f"{name}.png") for name in ("twelve", "sixteen")])
+    assert isinstance(found[0], Problem) and "nearly uniform" in found[0].reason
+    assert not isinstance(found[1], Problem)

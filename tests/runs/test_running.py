@@ -15,6 +15,7 @@ from covidlib.data.phantoms import PhantomSettings
 from covidlib.errors import DatasetMissing, RunError, UnreadableImages
 from covidlib.evaluation.metrics import score
 from covidlib.runs import provenance, running
+from covidlib.runs.executor import execute
 from covidlib.runs.record import Record
 from covidlib.runs.running import build, load, run, transfer
 from covidlib.runs.store import Store, publish
@@ -294,3 +295,7 @@ def test_a_finished_stage_serves_where_its_images_are_not_here(root, store, tmp_
         run(spec, store, tmp_path)
     parent = run(stage, store, root)
     assert run(spec, store, tmp_path).body["spec"]["init"] == parent.body["spec"]
+    again = replace(spec, seed=1)
+    assert list(execute([again], store, tmp_path)) == [again.key]
+    with pytest.raises(DatasetMissing, match="covid-ct"):  # asked for itself, it is checked
+        execute([stage, again], store, tmp_path)
