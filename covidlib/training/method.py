@@ -92,6 +92,10 @@ class Method(L.LightningModule):
         """Put the images where the network is."""
         self.images = self.data.on(self.device)
 
+    def on_fit_end(self) -> None:
+        """Let go of the images: predictions bring their own, and memory has no room for two."""
+        del self.images
+
     def epoch_batches(self) -> list[LongTensor]:
         """Return this process's rows of every step of the current epoch."""
         order = epoch_order(

@@ -299,3 +299,15 @@ def test_a_finished_stage_serves_where_its_images_are_not_here(root, store, tmp_
     assert list(execute([again], store, tmp_path)) == [again.key]
     with pytest.raises(DatasetMissing, match="covid-ct"):  # asked for itself, it is checked
         execute([stage, again], store, tmp_path)
+
+
+def test_images_are_not_held_twice(root, store, monkeypatch):
+    held, original = [], Supervised.predictions
+
+    def predictions(self, images):
+        held.append(hasattr(self, "images"))
+        return original(self, images)
+
+    monkeypatch.setattr(Supervised, "predictions", predictions)
+    run(tiny(epochs=1), store, root, resources=CPU)
+    assert held == [False]
