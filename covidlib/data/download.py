@@ -1,6 +1,5 @@
 """Get a data set from its original address: checked, resumable, all of it or nothing."""
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -9,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
+from filelock import FileLock
 
 from covidlib.data import manifests
 from covidlib.data.card_types import ANY, Card, Download
@@ -141,15 +141,12 @@ def _place(card: Card, download: Download, file: Path, workshop: Path) -> None:
     extract(file, home, limits=limits, strip=download.strip, keep=download.keep)
 
 
-@contextmanager
-def _alone(root: Path, name: str) -> Iterator[None]:
-    """Let one process at a time install a data set; the lock dies with its holder."""
+def _alone(root: Path, name: str) -> FileLock:
+    """Return what lets one process at a time install a data set; it falls with its holder."""
     key = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]
     path = cache_root() / "locks" / f"{key}-{name}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    return FileLock(path)
 
 
 @contextmanager

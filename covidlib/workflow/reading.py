@@ -8,6 +8,7 @@ import pandas as pd
 from PIL import Image
 
 from covidlib.errors import DataError
+from covidlib.files import once
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Read:
     heat: np.ndarray | None = None
 
     def write(self, folder: str | Path) -> Path:
-        """Write ``results.csv``, and the lungs and heat of every image as pictures.
+        """Write ``results.csv``, and the lungs and heat of every image as pictures: all or nothing.
 
         Raises:
             DataError: the folder exists.
@@ -38,7 +39,9 @@ class Read:
         target = Path(folder)
         if target.exists():
             raise DataError(f"{target} exists; name a new folder")
-        target.mkdir(parents=True)
+        return once(target, self._fill)
+
+    def _fill(self, target: Path) -> None:
         self.table.to_csv(target / "results.csv", index=False)
         for number, path in enumerate(self.table["path"]):
             name = f"{number:04d}-{Path(path).stem}"
@@ -46,7 +49,6 @@ class Read:
             if self.heat is not None:
                 peak = max(self.heat[number].max(), 1e-12)
                 _save(self.heat[number] / peak * 255, target / f"{name}-heat.png")
-        return target
 
 
 def _save(values: np.ndarray, path: Path) -> None:
