@@ -20,7 +20,6 @@ VERDICTS = (SUPPORTED, NOT_SUPPORTED, INCONCLUSIVE, NOT_TESTABLE)
 LEVEL = 0.05
 NO_EXPERIMENT = "no experiment is written for it"
 FEWEST = 3  # trainings per side, over all networks; fewer say nothing about a method: ours
-ALL_STAGES = "per side, pre-training included"
 
 
 @dataclass(frozen=True)
@@ -114,8 +113,7 @@ def judge(claim: Claim, found: Found, p_value: float) -> tuple[str, str]:
         verdicts = {True: SUPPORTED, False: NOT_SUPPORTED, None: INCONCLUSIVE}
         return verdicts[found.holds], found.why
     if found.runs < FEWEST:
-        trainings = "one training" if found.runs == 1 else f"{found.runs} trainings"
-        return INCONCLUSIVE, f"{trainings} {ALL_STAGES}: the seed's part is not known"
+        return INCONCLUSIVE, f"{per_side(found.runs)}: the seed's part is not known"
     if p_value < LEVEL and found.value < 0:
         return NOT_SUPPORTED, "significant in the other direction"
     if p_value < LEVEL:
@@ -126,6 +124,16 @@ def judge(claim: Claim, found: Found, p_value: float) -> tuple[str, str]:
     if printed is not None and found.high < printed:
         return NOT_SUPPORTED, "the interval excludes the effect that the paper prints"
     return INCONCLUSIVE, f"not significant; effects below {found.smallest:.3f} escape this test"
+
+
+def per_side(trainings: int) -> str:
+    """Say how many trainings an effect's smaller side has; see ``Effect.runs``.
+
+    >>> per_side(1)
+    'one training per side, pre-training included'
+    """
+    number = "one training" if trainings == 1 else f"{trainings} trainings"
+    return f"{number} per side, pre-training included"
 
 
 def ledger(paper: str, experiments: Sequence[Claim], results: Path) -> pd.DataFrame:
@@ -191,7 +199,7 @@ def needed(claim: Claim, found: Found, p_value: float, results: Path) -> str:
         return ""
     told, printed = [rows] if rows else [], claim.printed_beside(found)
     if found.runs < FEWEST:
-        told.append(f"{FEWEST} trainings {ALL_STAGES}")
+        told.append(per_side(FEWEST))
     elif p_value >= LEVEL and printed is not None and 0 < printed < found.smallest:
         more = (found.smallest / printed) ** 2
         rounded = float(f"{more:.2g}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from covidlib.claims.claim import per_side
 from covidlib.claims.experiments import printed_mean
 from covidlib.claims.msatl import ATTENTIVE, CLAIMS, MODELS, VARIANTS
 from covidlib.data_page import PlainTable
@@ -80,4 +81,6 @@ def attention_units(runs: Results, stages: tuple[str, ...]) -> list[list[tuple[f
 def told(runs: Results, units: list[list[tuple[float, str]]]) -> str:
     """Write the AUC effect of some units, or that there is none yet."""
     found = effect(runs.known, units, "auc") if units else NOT_YET
-    return found if isinstance(found, str) else f"{format_effect(found)} (p = {found.p_value:.3f})"
+    if isinstance(found, str):
+        return found
+    return f"{format_effect(found)} (p = {found.p_value:.3f}; {per_side(found.runs)})"
