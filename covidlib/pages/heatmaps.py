@@ -183,7 +183,7 @@ def table(recorded: Sequence[HeatScores], done: Sequence[HeatScores]) -> PlainTa
             rows[f"{kind}, {name}"] = _line(own) if own else {"heat in lungs": NOT_YET}
     note = (
         "Chance: the share of the image that the lungs cover. Difference with its 95% interval "
-        "over patients. Without heat: slices on which Grad-CAM is nowhere positive."
+        "over patients. Without heat: slices on which Grad-CAM is nowhere positive, in any seed."
     )
     return PlainTable(pd.DataFrame.from_dict(rows, orient="index"), note)
 
