@@ -16,7 +16,7 @@ from scipy import stats
 
 from covidlib.errors import DataError
 
-POWER = 0.8
+LEVEL, POWER = 0.05, 0.8
 MANY = 100  # degrees of freedom: a t distribution is a normal one by then
 BY_PATIENTS = "bootstrap over patients"
 BY_REPEATS = "t over repeats and patients"
@@ -126,9 +126,15 @@ def crossed(groups: Sequence[Repeats]) -> Spread:
     return by_t(value, float(np.sqrt(variance)), variance**2 / few if few else np.inf, BY_REPEATS)
 
 
-def smallest_seen(error: float, freedom: float) -> float:
-    """Return the effect that a two-sided t test with this standard error finds in four of five."""
-    return float((stats.t.ppf(0.975, freedom) + stats.t.ppf(POWER, freedom)) * error)
+def smallest_seen(error: float, freedom: float, tests: int = 1) -> float:
+    """Return the effect that a two-sided t test finds in four of five cases.
+
+    Args:
+        error, freedom: of the effect.
+        tests: how many are corrected for; the effect is then found where it alone is one of them.
+    """
+    level = LEVEL / (2 * max(tests, 1))
+    return float((stats.t.ppf(1 - level, freedom) + stats.t.ppf(POWER, freedom)) * error)
 
 
 def by_t(value: float, error: float, freedom: float, test: str) -> Spread:

@@ -5,24 +5,6 @@ import numpy as np
 from covidlib.errors import DataError
 
 
-def iou(one: np.ndarray, two: np.ndarray) -> float:
-    """Return intersection over union of two masks (magsd equation 12); NaN if both are empty.
-
-    Args:
-        one, two: booleans of one shape.
-
-    Raises:
-        DataError: other shapes, or no booleans.
-
-    >>> iou(np.array([True, True, False]), np.array([False, True, True]))
-    0.3333333333333333
-    """
-    if one.shape != two.shape or one.dtype != np.bool_ or two.dtype != np.bool_:
-        raise DataError(f"expected two boolean masks of one shape, got {one.shape}, {two.shape}")
-    union = int((one | two).sum())
-    return float((one & two).sum() / union) if union else float("nan")
-
-
 def enclosing_box(mask: np.ndarray) -> np.ndarray:
     """Return the smallest upright rectangle around a mask, filled; empty for an empty mask.
 

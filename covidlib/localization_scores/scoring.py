@@ -12,7 +12,8 @@ from covidlib.data import Dataset, open_dataset
 from covidlib.data.cache import Cached, build_cache
 from covidlib.data.composing import DRAWN
 from covidlib.data.preprocessing import Preprocessing
-from covidlib.evaluation.localization import enclosing_box, iou, region
+from covidlib.evaluation.localization import enclosing_box, region
+from covidlib.evaluation.overlap import counts, iou
 from covidlib.explain.checks import blob
 from covidlib.models.ma_net import MANetSettings
 from covidlib.plans.magsd_runs import CLAHE, FOLDS, PHANTOM, SIZES, run_of
@@ -136,8 +137,8 @@ def scores(heats: Mapping[str, np.ndarray], cached: Cached) -> pd.DataFrame:
                 "label": row.label,
                 "source": source,
                 "threshold": threshold,
-                "mask": iou(found, truth),
-                "box": iou(enclosing_box(found), around),
+                "mask": iou(*counts(found, truth)),
+                "box": iou(*counts(enclosing_box(found), around)),
             }
             for source, threshold, found in regions
         ]

@@ -94,11 +94,10 @@ def find_start(store: Store, name: str) -> RunSpec:
     Raises:
         RunError: there is none, or there are several.
     """
-    found = [record for record in store.records() if name in record.key]
-    exact = [record for record in found if record.key == name]
-    if len(exact or found) != 1:
+    found = store.named(name)
+    if len(found) != 1:
         raise RunError(f"{len(found)} runs in {store.root} have {name!r} in their keys; name one")
-    return rebuilt((exact or found)[0])
+    return rebuilt(found[0])
 
 
 def explained(choice: Choice) -> str:

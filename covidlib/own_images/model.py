@@ -123,10 +123,9 @@ def _assembled(record: Record, spec: RunSpec, facts: dict) -> Model:
 
 def _in_store(name: str, store: Store | None) -> Record:
     store = store or Store()
-    found = [record for record in store.records() if name in record.key]
-    exact = [record for record in found if record.key == name]
-    if len(exact or found) == 1:
-        return (exact or found)[0]
+    found = store.named(name)
+    if len(found) == 1:
+        return found[0]
     if not found:
         raise RunError(f"no model: {name} is no folder of one, and no run in {store.root} fits")
     keys = "\n  ".join(record.key for record in found[:10])

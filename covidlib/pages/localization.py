@@ -13,7 +13,8 @@ from covidlib.book import Page
 from covidlib.data.cache import Cached
 from covidlib.evaluation import Interval
 from covidlib.evaluation.intervals import mean_interval
-from covidlib.evaluation.localization import iou, region
+from covidlib.evaluation.localization import region
+from covidlib.evaluation.overlap import counts, iou
 from covidlib.figures import overlay
 from covidlib.localization_scores import (
     BLOB,
@@ -162,7 +163,7 @@ def draw(axes: Sequence[Axes], located: Located, threshold: float = MIDDLE) -> N
         outline = np.array(cached.lesions[number]) > 0
         overlay(ax, np.array(cached.images[number]), heat[number], outline=outline)
         found = region(heat[number], threshold)
-        value = iou(found, outline)
+        value = iou(*counts(found, outline))
         rows, columns = np.flatnonzero(found.any(1)), np.flatnonzero(found.any(0))
         if len(rows):
             wide, high = np.ptp(columns), np.ptp(rows)

@@ -7,8 +7,6 @@ import pandas as pd
 
 from covidlib.runs.seed_spread import Group, spread
 
-LEVEL, POWER = 0.05, 0.8
-
 
 @dataclass(frozen=True)
 class Move:
@@ -105,19 +103,6 @@ def together(moves: list[Move]) -> Move | None:
     error, freedom = math.sqrt(1 / sum(weights)), min(move.freedom for move in known)
     means = mean("first"), mean("second")
     return Move(*means, *numbers, mean("difference"), error, freedom, f"{len(known)} rows")
-
-
-def smallest_seen(error: float, freedom: float, tests: int) -> float:
-    """Return the difference that is found in four of five cases, where it alone is one of several.
-
-    Args:
-        error, freedom: of the difference.
-        tests: how many are corrected for.
-    """
-    from scipy.stats import t as student
-
-    reach = student.ppf(1 - LEVEL / (2 * max(tests, 1)), freedom) + student.ppf(POWER, freedom)
-    return float(reach * error)
 
 
 def _cells(before: pd.DataFrame, after: pd.DataFrame) -> list[tuple[pd.DataFrame, pd.DataFrame]]:

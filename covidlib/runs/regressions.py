@@ -6,8 +6,9 @@ import re
 import pandas as pd
 
 from covidlib.errors import RunError
+from covidlib.evaluation.effects import LEVEL, smallest_seen
 from covidlib.runs.image_errors import WATCHED
-from covidlib.runs.moves import LEVEL, Move, moved, smallest_seen, together
+from covidlib.runs.moves import Move, moved, together
 from covidlib.runs.seed_spread import scaled, seed_groups
 from covidlib.settings import PROFILES
 

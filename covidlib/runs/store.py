@@ -72,6 +72,11 @@ class Store:
         paths = sorted(self.root.glob(f"[!.]*/{RECORD}"))  # a draft's name starts with a dot
         return [Record(path.parent) for path in paths]
 
+    def named(self, text: str) -> list[Record]:
+        """Return the run whose key is a text; without one, all whose keys contain it."""
+        found = [record for record in self.records() if text in record.key]
+        return [record for record in found if record.key == text] or found
+
 
 def place(target: Path, write: Callable[[Path], None]) -> None:
     """Fill a folder beside ``target`` and rename it; a folder that exists is never replaced.

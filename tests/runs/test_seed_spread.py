@@ -6,8 +6,9 @@ import pytest
 from scipy.stats import f, t
 from statsmodels.stats.multitest import multipletests
 
+from covidlib.evaluation.effects import smallest_seen
 from covidlib.runs.image_errors import image_errors
-from covidlib.runs.moves import Move, moved, smallest_seen, together
+from covidlib.runs.moves import Move, moved, together
 from covidlib.runs.record import Record
 from covidlib.runs.regressions import EARLIER, LATEST, compare, outlook
 from covidlib.runs.seed_spread import Group, _log_f, scaled, seed_groups, spread
