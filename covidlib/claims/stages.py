@@ -106,11 +106,17 @@ def heat_in_lungs(results: Path) -> Effect | str:
     if not found:
         return "its heatmaps are not recorded yet"
     units, names = [], []
+    pairs = networks(str(found[0].provenance["profile"]), phantoms=False)
+    starts = {spec.key: spec.init.key for pair in pairs for spec in pair.values()}
+    trained: dict[str, set[str]] = {ATTENTION: set(), GRAD_CAM: set()}
     for seed in sorted({one.seed for one in found}):
         maps = {one.kind: one for one in found if one.seed == seed}
         if ATTENTION in maps and GRAD_CAM in maps:
             units.append(maps[ATTENTION].inside - maps[GRAD_CAM].inside)
-            names += [name_of(kind, maps[kind].key) for kind in (ATTENTION, GRAD_CAM)]
+            for kind, origins in trained.items():
+                key = maps[kind].key
+                names.append(name_of(kind, key))
+                origins.add(starts.get(key, key))
     if not units:
         return "its heatmaps are not recorded yet"
     whole = np.isfinite(units).all(axis=0)  # Grad-CAM has no heat on some slices
@@ -118,7 +124,5 @@ def heat_in_lungs(results: Path) -> Effect | str:
         return "no slice has heat in both maps"
     patients = np.array(found[0].patients)[whole]
     effect = paired([unit[whole] for unit in units], groups=patients)
-    pairs = networks(found[0].provenance["profile"], phantoms=False)
-    stages = {pair["attn5"].key: pair["attn5"].init for pair in pairs}
-    trained = {stages.get(one.key) for one in found if one.kind == ATTENTION}
-    return replace(effect, runs=len(trained), records=kept_of(results, FOLDER, names))
+    runs = min(map(len, trained.values()))
+    return replace(effect, runs=runs, records=kept_of(results, FOLDER, names))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from covidlib.errors import DataError
 from covidlib.heat_scores.scoring import KINDS, HeatScores, named
 from covidlib.kept_scores import keep, kept, place
 from covidlib.runs.spec import RunSpec
@@ -39,11 +40,20 @@ def name_of(kind: str, key: str) -> str:
 
 
 def read(results: Path) -> list[HeatScores]:
-    """Return what ``write`` kept; of several profiles, the scores of the larger one alone."""
+    """Return what ``write`` kept; of several profiles, the scores of the larger one alone.
+
+    Raises:
+        DataError: an older version kept them, without maps.
+    """
     found = []
     for body in kept(results / FOLDER):
         for field in ("inside", "area"):
             body[field] = np.array([np.nan if v is None else v for v in body[field]], dtype=float)
+        if "maps" not in body:
+            raise DataError(
+                f"scores of {body['key']} in {results / FOLDER} are older than the maps kept with "
+                "them; delete them and score again: make scores PAPER=msatl"
+            )
         body["maps"] = np.array(body["maps"])
         body |= {name: tuple(body[name]) for name in ("grid", "samples", "patients")}
         found.append(HeatScores(**body))

@@ -20,7 +20,7 @@ from joblib import Parallel, delayed
 from PIL import Image
 
 from covidlib.data.decoding import FORMATS, Problem, read_pixels
-from covidlib.data.pixels import to_uint8
+from covidlib.data.pixels import Window, to_uint8
 from covidlib.errors import DataError
 
 KINDS = ("ct", "cxr", "photo")
@@ -60,34 +60,41 @@ class Look:
         return self.coloured > COLOURED or self.probabilities[KINDS.index(kind)] < RULED_OUT
 
 
-def look(path: str) -> Look:
+def look(path: str, window: Window = "full") -> Look:
     """Look at one image.
 
+    Args:
+        path: of the image.
+        window: by which a network will take it, see ``covidlib.data.decoding.read_uint8``.
+
     Raises:
-        DataError: it cannot be decoded, or not to 8 bits as a training does.
+        DataError: it cannot be decoded, or shows nothing in that window.
     """
     pixels = read_pixels(path)
     if pixels.values.dtype != np.uint8:
-        to_uint8(pixels)
+        to_uint8(pixels, window)
     grey = to_uint8(pixels, "minmax")
     return Look(tuple(kind_probabilities(features(grey)[None])[0].tolist()), coloured_share(path))
 
 
-def look_at_all(paths: Iterable[str], workers: int | None = 1) -> list[Look | Problem]:
+def look_at_all(
+    paths: Iterable[str], workers: int | None = 1, window: Window = "full"
+) -> list[Look | Problem]:
     """Look at many images; those that cannot be decoded are problems.
 
     Args:
         paths: image files.
         workers: processes, None for one per core.
+        window: as for ``look``.
     """
-    return Parallel(n_jobs=workers or -1)(delayed(_look)(path) for path in paths)
+    return Parallel(n_jobs=workers or -1)(delayed(_look)(path, window) for path in paths)
 
 
-def _look(path: str) -> Look | Problem:
+def _look(path: str, window: Window) -> Look | Problem:
     from pathlib import Path
 
     try:
-        return look(path)
+        return look(path, window)
     except DataError as error:
         return Problem(Path(path), str(error))
 

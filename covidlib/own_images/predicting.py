@@ -46,7 +46,8 @@ def ask(model: Model, paths: Sequence[str | Path]) -> Answer:
     if not paths:
         raise DataError("name one image or more")
     paths = [Path(path) for path in paths]
-    looks = look_at_all([str(path) for path in paths])
+    window = model.spec.data.preprocessing.window
+    looks = look_at_all([str(path) for path in paths], window=window)
     reasons = [_reason(model, look) for look in looks]
     pairs = list(zip(paths, reasons, strict=True))
     refused = tuple(Problem(path, why) for path, why in pairs if why)

@@ -1,5 +1,6 @@
 """Counts and figures of claims (``notebooks/across/claims.py``), and what the pages say of them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -8,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from covidlib.claims import NOT_SUPPORTED, SUPPORTED, VERDICTS
+from covidlib.claims.claim import FEWEST
 from covidlib.evaluation.contrasts import Effect
 from covidlib.figures import PALETTE, legend_below
 from covidlib.pages.claims_blocks import MARKS, Html, anchor, framed, link, marked
@@ -127,7 +129,8 @@ def sentences(ledgers: Ledgers) -> dict[str, int | str]:
     }
     measured = every[every["effect"].notna()]
     asked = measured[measured["printed"].notna()]
-    seeing = asked["effect"].map(lambda one: one.smallest) <= asked["printed"].astype(float).abs()
+    told_apart = asked["effect"].map(lambda one: one.smallest if one.runs >= FEWEST else math.inf)
+    seeing = told_apart <= asked["printed"].astype(float).abs()
     return told | {
         "claims": len(every),
         "papers": len(ledgers),

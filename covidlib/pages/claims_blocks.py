@@ -9,6 +9,7 @@ from html import escape
 import pandas as pd
 
 from covidlib.claims import INCONCLUSIVE, NOT_SUPPORTED, NOT_TESTABLE, SUPPORTED
+from covidlib.claims.claim import per_side
 from covidlib.evaluation.contrasts import Effect
 from covidlib.pages.results import format_effect
 from covidlib.tables import STYLE
@@ -178,9 +179,8 @@ def _numbers(line: pd.Series, tests: int) -> dict[str, str]:
     if effect.units > 1:
         each = ", ".join(f"{value:+.3f}" for value in effect.each)
         told["units"] = f"{effect.units}, on their own {each}"
-    runs = "1 training" if effect.runs == 1 else f"{effect.runs} trainings"
     images = f", {effect.images} test images" if effect.images else ""
-    told["size"] = f"{runs} on the side that has fewest{images}"
+    told["size"] = f"{per_side(effect.runs)}{images}"
     told["could see"] = f"{effect.smallest:.3f} or more, in four of five such experiments"
     return told
 

@@ -87,13 +87,14 @@ def figure_4(looks: Looks) -> Figure:
 
 def recorded_figure_4(page: Page, recorded: Sequence[HeatScores]) -> Figure:
     """Draw the recorded maps, on their slices where these are at hand, else by themselves."""
-    first = {one.kind: one for one in sorted(recorded, key=lambda one: -one.seed)}
-    if not all(kind in first for kind in DRAWN):
-        fig, ax = plt.subplots(figsize=(10, 2))
-        nothing(ax)
-        return fig
-    maps = {kind: torch.from_numpy(first[kind].maps) for kind in DRAWN}
-    return _drawn(maps, _seen(page, first[ATTENTION]))
+    for seed in sorted({one.seed for one in recorded}):
+        own = {one.kind: one for one in recorded if one.seed == seed}
+        if own.keys() >= DRAWN.keys():
+            maps = {kind: torch.from_numpy(own[kind].maps) for kind in DRAWN}
+            return _drawn(maps, _seen(page, own[ATTENTION]))
+    fig, ax = plt.subplots(figsize=(10, 2))
+    nothing(ax)
+    return fig
 
 
 def _seen(page: Page, scores: HeatScores) -> Slices | None:

@@ -9,7 +9,7 @@ from covidlib.data_page import PlainTable
 from covidlib.evaluation.comparisons import minimum_detectable_difference
 from covidlib.evaluation.predictions import scored
 from covidlib.pages.overall import told
-from covidlib.pages.results import METRICS, Results, paired_table
+from covidlib.pages.results import METRICS, Results, mixed, paired_table
 from covidlib.published import published
 
 NAME = "msatl/ssl_comparison"
@@ -78,6 +78,8 @@ def discordant(runs: Results) -> list[float]:
     """
     shares = []
     for pair in (pair for rival in RIVALS for pair in units(runs, rival)):
+        if mixed(record for _, label in pair for record in runs.shown[label]):
+            continue
         one, two = (scored(runs.shown[label][0].predictions).sorted() for _, label in pair)
         shares.append(float(np.mean((one.predicted == one.truth) != (two.predicted == two.truth))))
     return shares

@@ -84,7 +84,7 @@ def execute(
     if address is None:
         check_device(resources)
         writable(store.root)
-        generations = _opened(generations, {spec.key for spec in specs}, store, root)
+        generations = _opened(specs, store, root)
     options = {"profile": profile, "resources": resources}
     if backend == "serial":
         ordered = (spec for group in generations for spec in group)
@@ -101,20 +101,33 @@ def execute(
     return records
 
 
-def _opened(
-    generations: list[list[RunSpec]], asked: set[str], store: Store, root: str | Path | None
-) -> list[list[RunSpec]]:
-    """Open all images; leave out finished stages that have to serve without theirs."""
-    missing: dict[DataSettings, DatasetMissing] = {}
-    for settings in dict.fromkeys(spec.data for group in generations for spec in group):
-        try:
-            training_data(settings, data_root(root))
-        except DatasetMissing as error:
-            missing[settings] = error
-    for spec in (spec for group in generations for spec in group):
-        if spec.data in missing and (spec.key in asked or store.get(spec) is None):
-            raise missing[spec.data]
-    return [[spec for spec in group if spec.data not in missing] for group in generations]
+def _opened(specs: list[RunSpec], store: Store, root: str | Path | None) -> list[list[RunSpec]]:
+    """Open all images; leave out finished stages that serve without theirs, and what they need."""
+    needed, tried = set(), {}
+
+    def visit(spec: RunSpec, stage: bool) -> None:
+        if spec.data not in tried:
+            tried[spec.data] = _missing(spec.data, root)
+        if (error := tried[spec.data]) is not None:
+            if stage and store.get(spec) is not None:
+                return
+            raise error
+        if spec.key not in needed:
+            needed.add(spec.key)
+            for parent in spec.parents:
+                visit(parent, stage=True)
+
+    for spec in specs:
+        visit(spec, stage=False)
+    return [[spec for spec in group if spec.key in needed] for group in distinct(specs)]
+
+
+def _missing(settings: DataSettings, root: str | Path | None) -> DatasetMissing | None:
+    try:
+        training_data(settings, data_root(root))
+    except DatasetMissing as error:
+        return error
+    return None
 
 
 def _parallel(generations, store, root, options, backend, workers, address) -> Iterator[Record]:

@@ -153,7 +153,7 @@ def _undone(spec: RunSpec, store: Store) -> list[RunSpec]:
 def _usable(stage: RunSpec, store: Store) -> bool:
     try:
         return store.get(stage) is not None
-    except (CovidlibError, OSError, ValueError):  # other defaults, or a damaged file
+    except (CovidlibError, OSError, ValueError, KeyError):  # other defaults, or a damaged file
         return False
 
 

@@ -111,7 +111,7 @@ class Method(L.LightningModule):
 
     def train_dataloader(self) -> "SizedBatches":
         """Return the batches of the current epoch; Lightning asks again at each epoch."""
-        return SizedBatches(self.images, self.epoch_batches())
+        return SizedBatches(self)
 
     def transfer_batch_to_device(self, batch: Batch, device, dataloader_idx: int) -> Batch:
         """Leave the batch where it is, which is on the device."""
@@ -238,12 +238,12 @@ def prepare(
 class SizedBatches:
     """The batches of one epoch, with a length."""
 
-    def __init__(self, images, batches: list[LongTensor]) -> None:
-        self.images = images
-        self.batches = batches
+    def __init__(self, method: Method) -> None:
+        self.method = method  # not its images, which it lets go before Lightning forgets this
+        self.batches = method.epoch_batches()
 
     def __len__(self) -> int:
         return len(self.batches)
 
     def __iter__(self):
-        return self.images.iterate(self.batches)
+        return self.method.images.iterate(self.batches)

@@ -143,9 +143,9 @@ class State(Checkpoint):
 
 def check_identity(path: Path, body: dict, identity: dict[str, str]) -> None:
     """Raise RunError unless a state belongs to the run that wants to go on from it."""
-    found = body.get("callbacks", {}).get("State", {}).get("identity")
-    if found != identity:
-        names = [name for name in identity if (found or {}).get(name) != identity[name]]
+    found = body.get("callbacks", {}).get("State", {}).get("identity") or dict.fromkeys(identity)
+    # What an older state does not say, the split, cannot speak against it.
+    if names := [name for name, value in identity.items() if found.get(name, value) != value]:
         raise RunError(
             f"{path} was made with other {' and '.join(names)} than those of now; "
             "delete it to train from the start"

@@ -123,7 +123,8 @@ class Workflow:
             DataError: no image, or some that cannot be decoded, which the message names.
         """
         paths = _paths(images)
-        looks = look_at_all(map(str, paths))
+        window = self.classification.spec.data.preprocessing.window
+        looks = look_at_all(map(str, paths), window=window)
         if refused := [look for look in looks if isinstance(look, Problem)]:
             names = "; ".join(f"{one.path}: {one.reason}" for one in refused)
             raise DataError(f"{len(refused)} of {len(looks)} images cannot be decoded: {names}")

@@ -46,6 +46,7 @@ parts.overview(ledgers)
 # Which test it is depends on what may vary:
 #
 # - patients alone, where each side has one training: they are drawn anew, and such an effect decides nothing;
+#   runs that go on from one pre-trained network are one training, and decide nothing either;
 # - a few trainings or networks on the same patients: a $t$ interval from the variance between them and what the patients share {cite}`hillis2007comparison`;
 # - the folds of a cross-validation (magsd): fold against fold, by the $t$ test corrected for overlapping training sets (Nadeau and Bengio 2003);
 # - numbers that each training has one of, such as the unrest of its curve: a $t$ test.

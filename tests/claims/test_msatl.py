@@ -10,7 +10,7 @@ from covidlib.claims import INCONCLUSIVE, NOT_TESTABLE, SUPPORTED, ledger, msatl
 from covidlib.claims.experiments import Contrast, Every
 from covidlib.claims.msatl import CLAIMS
 from covidlib.claims.stages import heat_in_lungs
-from covidlib.heat_scores import ATTENTION, KINDS, HeatScores, write
+from covidlib.heat_scores import ATTENTION, GRAD_CAM, KINDS, HeatScores, networks, write
 from covidlib.plans import plan
 from covidlib.published import claims, paper_value
 from covidlib.runs.record import CURVE, PREDICTIONS, RECORD
@@ -145,3 +145,16 @@ def test_heat_is_compared_where_both_maps_have_some_and_patient_by_patient(tmp_p
     assert used == ["attention-map-attn5", "grad-cam-baseline"], "no bell, no third map"
     # Of two patients, one alone gives 0.1, the other 0.2: no draw of slices gives 0.3.
     assert (effect.low, effect.high) == pytest.approx((0.1, 0.2))
+
+
+@pytest.mark.parametrize(("named", "runs"), [(True, 1), (False, 3)])
+def test_heat_of_seeds_that_share_their_pre_training_is_of_one_training(tmp_path, named, runs):
+    facts, names = {"phantom": False, "profile": "laptop"}, ("a", "b", "c", "d")
+    for seed, pair in enumerate(networks("laptop", phantoms=False)):
+        for kind, inside in ((ATTENTION, 0.5), (GRAD_CAM, 0.3)):
+            key = pair[KINDS[kind]].key if named else f"{KINDS[kind]}-{seed}"
+            who = (kind, key, seed, 224, (7, 7), names, names, np.full(4, inside), np.full(4, 0.3))
+            write(HeatScores(*who, 1.0, {}, np.zeros((4, 7, 7)), facts), tmp_path)
+    effect = heat_in_lungs(tmp_path)
+    assert effect.value == pytest.approx(0.2)
+    assert (effect.units, effect.runs) == (3, runs)

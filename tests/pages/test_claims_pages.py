@@ -111,7 +111,7 @@ def test_a_block_tells_effect_test_size_and_records(tested):
     assert facts["could see"].text.startswith("0.040 or more")
     assert facts["units"].text == "2, on their own +0.020, +0.080"
     assert facts["paper's own"].text == "+0.020, in its printed numbers of the same rows"
-    assert facts["size"].text == "6 trainings on the side that has fewest, 203 test images"
+    assert facts["size"].text == "6 trainings per side, pre-training included, 203 test images"
     assert facts["would take"].text.startswith("up to 4 times as many")  # printed is half of it
     assert [a["href"] for a in facts["computed from"]("a")] == [
         "../../results/msatl/a-run/record.json",

@@ -24,7 +24,7 @@ from covidlib.training import state as state_module
 from covidlib.training.data import training_data
 from covidlib.training.fit import Resources
 from covidlib.training.method import Method
-from covidlib.training.state import read_state
+from covidlib.training.state import check_identity, read_state
 
 EACH_EPOCH = Resources("cpu", checkpoint_seconds=0, threads=1)
 # Real processes, forked from one that has only imported the library.
@@ -276,6 +276,20 @@ def test_a_state_of_other_images_is_refused(interrupted, tmp_path):
     other = draw_covid_ct(tmp_path / "other", seed=1)
     with pytest.raises(RunError, match="other images than those of now"):
         run(spec, store, other, resources=EACH_EPOCH)
+
+
+def test_a_state_of_another_split_is_refused_and_one_that_does_not_say_is_not():
+    def body(identity):
+        return {"callbacks": {"State": {"identity": identity}}}
+
+    now = {"images": "a", "split": "b", "settings": "c"}
+    path = Path("state.ckpt")
+    check_identity(path, body(now), now)
+    check_identity(path, body({"images": "a", "settings": "c"}), now)
+    with pytest.raises(RunError, match="other split than those of now"):
+        check_identity(path, body(now | {"split": "else"}), now)
+    with pytest.raises(RunError, match="other images and split and settings"):
+        check_identity(path, {}, now)
 
 
 def test_a_state_of_other_settings_is_refused(interrupted, root, monkeypatch):

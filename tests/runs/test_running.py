@@ -1,8 +1,10 @@
+import gc
 import multiprocessing
 import os
 import shutil
 import signal
 import time
+import weakref
 from dataclasses import replace
 
 import pandas as pd
@@ -299,15 +301,27 @@ def test_a_finished_stage_serves_where_its_images_are_not_here(root, store, tmp_
     assert list(execute([again], store, tmp_path)) == [again.key]
     with pytest.raises(DatasetMissing, match="covid-ct"):  # asked for itself, it is checked
         execute([stage, again], store, tmp_path)
+    first = tiny(epochs=1, stage="stl-n", seed=7)
+    second = tiny(epochs=1, stage="stl-m", init=first)
+    run(second, store, root, resources=CPU)
+    store.discard(first)  # what a finished stage started from is not asked for
+    late = replace(spec, init=second)
+    assert list(execute([late], store, tmp_path, resources=CPU)) == [late.key]
 
 
 def test_images_are_not_held_twice(root, store, monkeypatch):
-    held, original = [], Supervised.predictions
+    held, start, original = [], Supervised.on_fit_start, Supervised.predictions
+
+    def on_fit_start(self):
+        start(self)
+        held.append(weakref.ref(self.images))
 
     def predictions(self, images):
-        held.append(hasattr(self, "images"))
+        gc.collect()
+        assert held[0]() is None, "somebody still has the images of the fit"
         return original(self, images)
 
+    monkeypatch.setattr(Supervised, "on_fit_start", on_fit_start)
     monkeypatch.setattr(Supervised, "predictions", predictions)
-    run(tiny(epochs=1), store, root, resources=CPU)
-    assert held == [False]
+    run(tiny(epochs=2), store, root, resources=CPU)
+    assert len(held) == 1
