@@ -121,6 +121,19 @@ def test_a_notebook_says_in_short_what_runs_found(script):
     assert "{glue:text}" in rest.partition("```")[0], "its numbers come from runs"
 
 
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_code_that_a_page_shows_is_there(script):
+    asked = re.findall(
+        r"\{literalinclude\} (\S+)\n(?:# )?:pyobject: (\S+)", script.read_text(encoding="utf-8")
+    )
+    for place, name in asked:
+        tree: ast.AST = ast.parse((script.parent / place).resolve().read_text(encoding="utf-8"))
+        for part in name.split("."):
+            found = [n for n in tree.body if getattr(n, "name", "") == part]
+            assert found, f"{place} has no {name}"
+            tree = found[0]
+
+
 def test_figure_names_are_unique_in_the_book():
     names = Counter(
         cell.metadata["mystnb"]["figure"]["name"]

@@ -40,7 +40,7 @@ page = book.start(profile, data, seed)
 # The paper gives no threshold, so three are shown.
 # These maps need weights, which recorded results do not have: `python -m covidlib.localization_scores` measures them where the networks were trained, and keeps numbers alone.
 #
-# ```{literalinclude} ../../covidlib/evaluation/localization.py
+# ```{literalinclude} ../../covidlib/evaluation/overlap.py
 # :pyobject: iou
 # ```
 
