@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from covidlib.claims.msatl import VARIANTS
 from covidlib.data_page import PlainTable
 from covidlib.pages.overall import attention_units, told
-from covidlib.pages.results import NOT_YET, Results, effect, format_effect, paired_table
+from covidlib.pages.results import Results, effect, format_effect, paired_table
 from covidlib.plans.msatl_target import NAMES
 from covidlib.runs.record import Record
 
@@ -71,7 +71,7 @@ def sentences(table: Results, rest: Results, whole: Results) -> dict[str, str]:
 def _answer(known: Mapping[str, Sequence[Record]], question: str) -> str:
     """Write the mean over the networks of which both rows are recorded."""
     units = [pair for pair in _pairs(question).values() if all(known.get(n) for _, n in pair)]
-    found = effect(known, units, "auc") if units else NOT_YET
+    found = effect(known, units, "auc")
     if isinstance(found, str):
         return found
     return f"{format_effect(found)}, {found.units} of {len(VARIANTS)} networks"

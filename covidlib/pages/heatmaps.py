@@ -37,6 +37,7 @@ from covidlib.runs.store import Store
 from covidlib.tables import run_title
 from covidlib.training.data import training_data
 
+ALONE = (112, 112)  # pixels of a map without its slice
 DRAWN = {GRAD_CAM: "Grad-CAM, R-50", ATTENTION: "attention, 5 ATTNs"}
 
 
@@ -113,23 +114,27 @@ def _drawn(maps: Mapping[str, Tensor], slices: Slices | None) -> Figure:
         maps: by kind, of the shown slices. Shape of each: (rows, h, w).
         slices: all of them; without, the maps are drawn alone.
     """
-    rows, width = len(next(iter(maps.values()))), 5 if slices else 2
+    size = slices.inputs.shape[2:] if slices else ALONE
+    heats = [stretch(own, size).numpy() for own in maps.values()]
+    rows, width = len(heats[0]), 5 if slices else 2
     fig, axes = plt.subplots(rows, width, figsize=(2 * width, 2.05 * rows), squeeze=False)
-    for place, kind in enumerate(maps):
-        columns = axes[:, 1 + 2 * place : 3 + 2 * place] if slices else axes[:, place : place + 1]
-        heats = stretch(maps[kind], slices.inputs.shape[2:] if slices else (112, 112)).numpy()
-        for row, heat in enumerate(heats):
-            columns[row, 0].imshow(heat, cmap="inferno")
-            columns[row, 0].set_axis_off()
-        columns[0, 0].set_title(DRAWN[kind], fontsize=10)
-        for row, number in enumerate(shown(slices) if slices else ()):
-            outline = slices.lungs[number].numpy()
-            figures.overlay(columns[row, 1], slices.picture(number), heats[row], outline=outline)
-            columns[0, 1].set_title("on the slice", fontsize=10)
-    for row, number in enumerate(shown(slices) if slices else ()):
-        axes[row, 0].imshow(slices.picture(number), cmap="gray")
-        axes[row, 0].set_axis_off()
-        axes[0, 0].set_title("slice", fontsize=10)
+    for row, line in enumerate(axes):
+        places = iter(line)
+        if slices:
+            number = shown(slices)[row]
+            picture, outline = slices.picture(number), slices.lungs[number].numpy()
+            next(places).imshow(picture, cmap="gray")
+        for heat in heats:
+            next(places).imshow(heat[row], cmap="inferno")
+            if slices:
+                figures.overlay(next(places), picture, heat[row], outline=outline)
+        for ax in line:
+            ax.set_axis_off()
+    titles = [DRAWN[kind] for kind in maps]
+    if slices:
+        titles = ["slice", *(part for title in titles for part in (title, "on the slice"))]
+    for ax, title in zip(axes[0], titles, strict=True):
+        ax.set_title(title, fontsize=10)
     return fig
 
 

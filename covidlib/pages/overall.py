@@ -6,7 +6,7 @@ from covidlib.claims.claim import per_side
 from covidlib.claims.experiments import printed_mean
 from covidlib.claims.msatl import ATTENTIVE, CLAIMS, MODELS, VARIANTS
 from covidlib.data_page import PlainTable
-from covidlib.pages.results import NOT_YET, Results, effect, format_effect, paired_table, printed
+from covidlib.pages.results import Results, effect, format_effect, paired_table, printed
 
 NAME = "msatl/overall"
 
@@ -80,7 +80,7 @@ def attention_units(runs: Results, stages: tuple[str, ...]) -> list[list[tuple[f
 
 def told(runs: Results, units: list[list[tuple[float, str]]]) -> str:
     """Write the AUC effect of some units, or that there is none yet."""
-    found = effect(runs.known, units, "auc") if units else NOT_YET
+    found = effect(runs.known, units, "auc")
     if isinstance(found, str):
         return found
     return f"{format_effect(found)} (p = {found.p_value:.3f}; {per_side(found.runs)})"

@@ -1,6 +1,6 @@
 """Runs of self-supervision and their recipes (``notebooks/msatl/self_supervised_transfer.py``)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +16,8 @@ from covidlib.pages.lobes import SIDE, Slices, box_error, whole_share
 from covidlib.pages.results import nothing
 from covidlib.plans.msatl_stages import self_supervised
 from covidlib.runs.executor import execute
-from covidlib.runs.record import RECORD, Record, recorded_folder
+from covidlib.runs.record import Record, recorded_folder
+from covidlib.runs.recorded import PROFILES
 from covidlib.runs.store import Store
 from covidlib.settings import MocoSettings, SimclrSettings, SstlmSettings
 
@@ -84,24 +85,41 @@ def short_runs(page: Page) -> dict[str, Record]:
 
 def recorded_runs(page: Page) -> dict[str, list[Record]]:
     """Return the recorded self-supervised stages of R-50 without attention, by method."""
-    from covidlib.plans import plan
-
+    names = {SstlmSettings: "SSTL-M", MocoSettings: "MoCo", SimclrSettings: "SimCLR"}
     found: dict[str, list[Record]] = {name: [] for name in METHODS}
-    for profile in ("paper", "laptop"):
-        chosen = plan("msatl/ssl_comparison", profile, phantoms=False)
-        # Seeds of the last stage may share this one; it is then one run, not several.
-        stages = {
-            spec.init.key: spec.init for spec in chosen.specs if spec.network.slug == "r50-baseline"
-        }
-        for stage in stages.values():
-            kind = type(stage.training)
-            name = {SstlmSettings: "SSTL-M", MocoSettings: "MoCo", SimclrSettings: "SimCLR"}[kind]
-            folder = page.recorded / "msatl" / stage.key
-            if (folder / RECORD).exists():
-                found[name].append(Record(folder).check(stage))
+    for profile in PROFILES:
+        for _, kind, record in _recorded_stages(page, "msatl/ssl_comparison", profile):
+            found[names[kind]].append(record)
         if any(found.values()):
             break
     return found
+
+
+def unprinted_stages(page: Page) -> dict[str, Record]:
+    """Return the recorded SSTL-M of R-50 without attention in rows that the paper never printed."""
+    found: dict[str, Record] = {}
+    for profile in PROFILES:
+        for row, kind, record in _recorded_stages(page, "msatl/unprinted", profile):
+            if kind is SstlmSettings:
+                found.setdefault(row, record)
+    return found
+
+
+def _recorded_stages(page: Page, name: str, profile: str) -> Iterator[tuple[str, type, Record]]:
+    """Yield row, kind of settings and record of what R-50's rows of a plan go on from, once each.
+
+    Seeds of the last stage may share the one before it.
+    """
+    from covidlib.plans import plan
+
+    seen = set()
+    for row in plan(name, profile, phantoms=False).rows:
+        for stage in (spec.init for spec in row.specs):
+            if stage.network.slug != "r50-baseline" or stage.key in seen:
+                continue
+            seen.add(stage.key)
+            if folder := recorded_folder(page.recorded, "msatl", stage.key):
+                yield row.label, type(stage.training), Record(folder).check(stage)
 
 
 def draw_runs(axes: Sequence[Axes], runs: Mapping[str, Record], known: Mapping[str, list]) -> None:
@@ -122,21 +140,6 @@ def draw_runs(axes: Sequence[Axes], runs: Mapping[str, Record], known: Mapping[s
 
 
 QUANTITIES = {"loss": "loss", "knn_accuracy": "probe, accuracy", "spread": "spread of projections"}
-
-
-def unprinted_stages(page: Page) -> dict[str, Record]:
-    """Return the recorded SSTL-M of R-50 without attention in rows that the paper never printed."""
-    from covidlib.plans import plan
-
-    found = {}
-    for profile in ("laptop", "paper"):  # of both, the latter
-        for row in plan("msatl/unprinted", profile, phantoms=False).rows:
-            stage = row.specs[0].init
-            learns_here = isinstance(stage.training, SstlmSettings)
-            folder = recorded_folder(page.recorded, "msatl", stage.key)
-            if learns_here and folder and stage.network.slug == "r50-baseline":
-                found[row.label] = Record(folder).check(stage)
-    return found
 
 
 def ends_table(

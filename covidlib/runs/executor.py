@@ -80,11 +80,12 @@ def execute(
     if backend not in BACKENDS:
         raise ValueError(f"backend is one of {BACKENDS}, not {backend!r}")
     resources, specs = resources or Resources(), list(specs)
-    generations = distinct(specs)
     if address is None:
         check_device(resources)
         writable(store.root)
         generations = _opened(specs, store, root)
+    else:
+        generations = distinct(specs)
     options = {"profile": profile, "resources": resources}
     if backend == "serial":
         ordered = (spec for group in generations for spec in group)
