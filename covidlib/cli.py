@@ -122,15 +122,16 @@ def make_reference(
         if not specs:
             raise CovidlibError(f"no run of {paper} has {only!r} in its key")
         place = Store(store)
+        results = _recording(paper, data, profile)
         if dry:
-            _show(specs, place)
+            _show(specs, place, results)
             return
         failures = run_all(
             specs,
             place,
             None if phantoms else data,
             profile,
-            results=_recording(paper, data, profile),
+            results=results,
             resources=Resources(accelerator, devices, threads=threads),
             progress=_tell,
             told=_counting(len(specs)),
@@ -218,10 +219,18 @@ def _check_engine(backend: str, workers: int, address: str | None) -> None:
         raise CovidlibError("the address of a scheduler needs --backend dask")
 
 
-def _show(specs, store) -> None:
+def _show(specs, store, results: Path | None = None) -> None:
+    """Say what is there of each run; ``results``, where named, are a paper's recorded ones."""
+    from covidlib.runs.record import recorded_folder
+
     for spec in specs:
-        waiting = (store.root / ".working" / spec.key / "state.ckpt").exists()
-        state = "finished" if store.get(spec) else "interrupted" if waiting else "to do"
+        if results and recorded_folder(results.parent, results.name, spec.key):
+            state = "recorded"
+        elif store.get(spec):
+            state = "finished"
+        else:
+            waiting = (store.root / ".working" / spec.key / "state.ckpt").exists()
+            state = "interrupted" if waiting else "to do"
         console.print(f"{state:12}{spec.key}", highlight=False, soft_wrap=True)
 
 

@@ -126,6 +126,23 @@ def test_the_command_goes_on_reports_and_repeats_nothing(papers, root, tmp_path,
     assert not (tmp_path / "results").exists()
 
 
+def test_what_is_to_do_leaves_out_what_is_recorded(papers, root, tmp_path, monkeypatch):
+    monkeypatch.setattr(cli, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(cli, "_refuse_unrecordable", lambda *choice: None)
+    specs = in_order("tests", "smoke", phantoms=False)
+    (record := tmp_path / "results" / "tests" / specs[1].key / RECORD).parent.mkdir(parents=True)
+    record.touch()
+    options = ["--dry", "--store", str(tmp_path / "store"), "--data", str(root)]
+    answer = CliRunner().invoke(cli.app, ["reference", "tests", *options])
+    states = ["recorded" if spec is specs[1] else "to do" for spec in specs]
+    expected = [f"{state:12}{spec.key}" for state, spec in zip(states, specs, strict=True)]
+    assert answer.exit_code == 0 and answer.stdout.splitlines() == expected
+    with monkeypatch.context() as patch:  # an uncommitted library records nothing, so makes all
+        patch.setattr(cli, "_recording", lambda *choice: None)
+        answer = CliRunner().invoke(cli.app, ["reference", "tests", *options])
+    assert "recorded" not in answer.stdout and answer.stdout.count("to do") == len(specs)
+
+
 def test_a_run_whose_record_cannot_be_used_fails_alone(root, tmp_path):
     store = Store(tmp_path / "store")
     stale, damaged, sound = tiny(1, epochs=1), tiny(2, epochs=1), tiny(3, epochs=1)
