@@ -42,13 +42,13 @@ def apply_workflow(
 ) -> None:
     """Say what a saved workflow makes of each image, with what speaks against it."""
     from covidlib.own_images.model import free
+    from covidlib.workflow.reading import write
     from covidlib.workflow.two_stages import Workflow
 
     with plain_errors():
         target = free(out)  # before the work, whose result would be lost otherwise
-        read = Workflow.load(workflow).apply(images, explain=explain)
-        read.write(target)
-        for row in read.table.to_dict("records"):
+        table = write(Workflow.load(workflow).readings(images, explain=explain), target)
+        for row in table.to_dict("records"):
             chance = row[f"p_{row['label']}"]
             beware = f" ({row['warning']})" if row["warning"] else ""
             say(f"{Path(row['path']).name}: {row['label']} {chance:.2f}{beware}")

@@ -1,7 +1,7 @@
 """Both stages of manet as one object, saved, loaded and applied (sec. 3.1)."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,18 +122,41 @@ class Workflow:
         Raises:
             DataError: no image, or some that cannot be decoded, which the message names.
         """
+        return Read.joined(list(self.readings(images, explain=explain)))
+
+    def readings(
+        self, images: str | Path | Sequence[Path], *, explain: bool = False, at_once: int = 64
+    ) -> Iterator[Read]:
+        """Return what ``apply`` does, some images at a time; only those lie in memory.
+
+        All images are looked at before the first reading.
+
+        Args:
+            images, explain: as for ``apply``.
+            at_once: images per reading.
+
+        Raises:
+            DataError: as for ``apply``.
+        """
         paths = _paths(images)
         window = self.classification.spec.data.preprocessing.window
         looks = look_at_all(map(str, paths), window=window)
         if refused := [look for look in looks if isinstance(look, Problem)]:
             names = "; ".join(f"{one.path}: {one.reason}" for one in refused)
             raise DataError(f"{len(refused)} of {len(looks)} images cannot be decoded: {names}")
+        for start in range(0, len(paths), at_once):
+            rows = slice(start, start + at_once)
+            yield self._read(paths[rows], looks[rows], start, explain)
+
+    def _read(self, paths: list[Path], looks: list[Look], first: int, explain: bool) -> Read:
+        """Return what is said of images whose numbers begin with ``first``."""
         predicted, lungs = self.lungs(paths)
         shown = self.classification.images(paths)
         inputs = self._inputs(shown, lungs)
         probabilities = self._probabilities(inputs)
         names = np.array(self.classes)
         table = pd.DataFrame({"path": [str(p) for p in paths]})
+        table.index += first
         table["label"] = names[probabilities.argmax(1)]
         table[[PREFIX + name for name in names]] = probabilities
         table["lung_share"] = lungs.mean((1, 2))

@@ -14,6 +14,7 @@ from covidlib.runs.record import PREDICTIONS, RECORD, WEIGHTS
 from covidlib.runs.running import run, shown
 from covidlib.runs.store import Store
 from covidlib.training.fit import Resources
+from covidlib.workflow.reading import Read, write
 from covidlib.workflow.two_stages import Workflow
 
 CPU = Resources("cpu", threads=1)
@@ -63,12 +64,40 @@ def test_a_folder_is_read_explained_and_written(workflow, store, tmp_path):
         Image.open(path).save(tmp_path / "in" / f"patient {number}.png")
     found = workflow.apply(tmp_path / "in", explain=True)
     assert found.heat.shape == found.images.shape and (found.heat >= 0).all()
-    target = found.write(tmp_path / "out")
+    target = tmp_path / "out"
+    written = write([found], target)
+    assert written.equals(found.table)
     table = pd.read_csv(target / "results.csv")
     assert table["label"].tolist() == found.table["label"].tolist()
     assert len(list(target.glob("*-lungs.png"))) == len(list(target.glob("*-heat.png"))) == 4
-    with np.testing.assert_raises(DataError):
-        found.write(target)
+    with pytest.raises(DataError, match="name a new folder"):
+        write([found], target)
+
+
+def test_some_images_at_a_time_are_read_and_written_as_all_at_once(workflow, store, tmp_path):
+    paths, _ = paths_of(store)
+    whole = workflow.apply(paths, explain=True)
+    parts = list(workflow.readings(paths, explain=True, at_once=3))
+    assert [len(part.images) for part in parts] == [3, 1]
+    again = Read.joined(parts)
+    pd.testing.assert_frame_equal(again.table, whole.table, atol=1e-4)
+    assert (again.images == whole.images).all() and (again.lungs == whole.lungs).all()
+    assert (again.predicted == whole.predicted).all()
+    np.testing.assert_allclose(again.heat, whole.heat, atol=1e-4 * whole.heat.max())
+    write([whole], tmp_path / "whole")
+    write(iter(parts), tmp_path / "parts")
+    names = {path.name for path in (tmp_path / "whole").iterdir()}
+    assert {path.name for path in (tmp_path / "parts").iterdir()} == names and len(names) == 9
+
+
+def test_a_reading_that_breaks_off_leaves_nothing(workflow, store, tmp_path):
+    def broken():
+        yield workflow.apply(paths_of(store)[0])
+        raise DataError("the disk of the images is gone")
+
+    with pytest.raises(DataError, match="gone"):
+        write(broken(), tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_picture_without_lungs_is_named(workflow, tmp_path):
