@@ -62,7 +62,7 @@ with figures.style():
 # %% [markdown]
 # The same two maps of the recorded networks, which learnt from the real images:
 
-# %% mystnb={"figure": {"name": "fig-msatl-heatmaps-recorded", "caption": "Recorded: Grad-CAM of R-50 and the mean attention map of res5 of R-50 with five attention layers, on four positive test slices chosen by the same rule. The slices themselves are drawn where the images are at hand."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-msatl-heatmaps-recorded", "caption": "Recorded: Grad-CAM of R-50 and the mean attention map of res5 of R-50 with five attention layers, on four positive test slices chosen by the same rule. Dark is low, light is high, each map in its own range. The slices themselves are drawn where the images are at hand."}} tags=["hide-input"]
 with figures.style():
     fig = parts.recorded_figure_4(page, known)
 

@@ -2,6 +2,7 @@ import json
 from dataclasses import replace
 from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -98,6 +99,33 @@ def test_leader_has_the_highest_mean(nothing):
     assert magsd_results.leader(found, "B") == NOT_YET
     known["A: mix-up"] = [record(0, 0.7, profile="paper")]  # larger images: not compared either
     assert magsd_results.leader(found) == "mix-up (0.700)"
+
+
+def scored(fold, wrong):
+    """A fold of 20 test images; ``wrong`` of the diseased score below all others."""
+    p = np.r_[np.linspace(0.3, 0.5, 10), np.full(wrong, 0.1), np.full(10 - wrong, 0.9)]
+    test = pd.DataFrame({"split": "test", "label": ["pneumonia"] * 10 + ["COVID-19"] * 10})
+    test["sample"] = test["patient"] = [f"{fold}-{k}.png" for k in range(20)]
+    test["p_pneumonia"], test["p_COVID-19"] = 1 - p, p
+    return SimpleNamespace(predictions=test, provenance={"profile": "laptop"})
+
+
+def test_curves_of_fewer_folds_are_drawn_but_never_emphasised(tmp_path):
+    chosen = plan("magsd/architectures", "smoke", phantoms=True)
+    known = {row.label: [] for row in chosen.rows}
+    known["A: MAG-SD"] = [scored(fold, 1) for fold in range(3)]
+    known["A: ResNet50"] = [scored(fold, 2) for fold in range(3)]
+    known["A: ResNet18"] = [scored(fold, 0) for fold in range(2)]  # the best, of two folds
+    found = Results(chosen, {row.label: [] for row in chosen.rows}, known, tmp_path)
+    fig, axes = plt.subplots(1, 3)
+    architectures.draw_rocs(axes, found, best=2)
+    emphasised = [text.get_text() for text in axes[0].get_legend().get_texts()]
+    assert [name.split(":")[0] for name in emphasised[:2]] == ["MAG-SD", "ResNet50"]
+    assert not any("ResNet18" in name for name in emphasised)
+    grey = [line for line in axes[0].lines if line.get_color() == "0.75"]
+    assert len(grey) == 1 and grey[0].get_ydata().tolist() == [1.0] * 101
+    assert [ax.get_title() for ax in axes] == ["data set A, recorded", "data set B", "data set C"]
+    plt.close(fig)
 
 
 def test_folds_of_two_profiles_are_not_paired():
