@@ -45,10 +45,12 @@ class Partly:
     Args:
         why: what is there, and what they give.
         records: the runs, below the folder of results.
+        effects: what they give, in the claim's direction.
     """
 
     why: str
     records: tuple[str, ...]
+    effects: tuple[Effect, ...] = ()
 
 
 # A measured effect, a count, a part of the runs, or why there is none of these.

@@ -2,7 +2,8 @@
 
 The measure is the accuracy on the test images of a fold unless a claim says otherwise: it is the
 one that the paper prints and discusses for every row. Where the paper says "on all data sets", each
-has to agree; elsewhere the mean over those that are recorded counts.
+has to agree; elsewhere the mean over them counts. Sets that are not all recorded can contradict a
+claim about all of them, and cannot support it.
 """
 
 from functools import partial
@@ -26,7 +27,7 @@ FOR_COVID = ("narin_resnet", "narin_inceptionv3", "covid_net")
 OWN, PLAIN = "magsd", "magsd_0aug"  # as proposed, and without augmentation
 PNEUMONIAS = ("viral pneumonia", "bacterial pneumonia")
 SCORES = "`make scores PAPER=magsd PROFILE=laptop DATA=FOLDER`, where the networks were trained"
-NEARLY_ALL = 0.9  # of "nearly all predictions": ours
+MOST = 0.5  # of "most of the cases"
 
 
 def _cell(topic: str, letter: str, name: str) -> Cell:
@@ -101,14 +102,15 @@ _LARGER_GAIN = FoldContrast(
 )
 _DIAGONAL = Each(
     tuple(
-        FoldContrast(
-            f"magsd/{_TABLE3}", ([(1.0, _cell(_TABLE3, letter, OWN))],), margin=-NEARLY_ALL
-        )
+        FoldContrast(f"magsd/{_TABLE3}", ([(1.0, _cell(_TABLE3, letter, OWN))],), margin=-MOST)
         for letter in ("A", "B")
     )
 )
 _HARDEST = FoldNumber(
     f"magsd/{_TABLE3}", (_cell(_TABLE3, "C", OWN),), partial(hardest_pair, PNEUMONIAS)
+)
+_START_NOTE = (
+    "Under one rate these rows start very differently, see the page; that alone can decide."
 )
 _SPREAD_NOTE = (
     "The claim is about ±, here the spread over folds; few folds tell spreads apart badly."
@@ -183,17 +185,17 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     _claim(
         "14", "scales_and_pooling", "Two scales of attention beat one and three on each data set",
-        _on_each("scales", "maps_7_14", ("maps_7", "maps_7_14_28")),
+        _on_each("scales", "maps_7_14", ("maps_7", "maps_7_14_28")), note=_START_NOTE,
     ),
     _claim(
         "15", "scales_and_pooling", "The third scale, 28×28, costs accuracy",
         _mean("scales", "maps_7_14", "maps_7_14_28"), necessary=True,
         note="That noise is the reason is not tested. Grids of 28 need images of 224 pixels; they "
-        "are smaller with smaller images.",
+        "are smaller with smaller images. " + _START_NOTE,
     ),
     _claim(
         "16", "scales_and_pooling", "Attention pooling beats GAP and GMP on each data set",
-        _on_each("pooling", "attention_pooling", ("gap", "gmp")),
+        _on_each("pooling", "attention_pooling", ("gap", "gmp")), note=_START_NOTE,
     ),
     _claim(
         "17", "augmentation_count", "Three augmentations beat one and two",
@@ -236,8 +238,9 @@ CLAIMS: tuple[Claim, ...] = (
         "the classes",
     ),
     _claim(
-        "24", "distribution", "On A and on B nearly all predictions are right", _DIAGONAL,
-        note=f"Nearly all: at least {NEARLY_ALL:g}, which is subtracted from the accuracy. Ours.",
+        "24", "distribution", "On A and on B most predictions are right", _DIAGONAL,
+        note="Most: more than half, which is subtracted from the accuracy. Always naming the "
+        "commonest class is right for most images of A, too.",
     ),
     _claim(
         "25", "distribution",
@@ -254,7 +257,7 @@ CLAIMS: tuple[Claim, ...] = (
     _claim(
         "27", "scales_and_pooling", "A shallower scale besides the deepest raises accuracy",
         _mean("scales", "maps_7_14", "maps_7"), necessary=True,
-        note="Whether fine detail is the reason is not tested.",
+        note="Whether fine detail is the reason is not tested. " + _START_NOTE,
     ),
     _claim(
         "28", "soft_distance", "The soft distance adds no module and no parameter", adds_nothing,

@@ -18,7 +18,7 @@ from covidlib.evaluation.comparisons import corrected_t
 from covidlib.evaluation.effects import Effect, smallest_seen
 from covidlib.plans import plan
 from covidlib.published import PaperValue, paper_value
-from covidlib.runs.folds import fold_of, image_counts
+from covidlib.runs.folds import by_fold, image_counts
 from covidlib.runs.record import Record
 
 BY_FOLDS = "t over folds, corrected for the images they share in training"
@@ -42,12 +42,13 @@ class Wanted(NamedTuple):
     printed: float | None = None
 
 
-def measured(name: str, units: Sequence[Wanted], results: Path) -> Effect | str:
+def measured(name: str, units: Sequence[Wanted], results: Path) -> Effect | Partly | str:
     """Return the mean over units of a number per fold, or why there is none.
 
-    Units without two folds are left out. Over the others the number is averaged fold by fold, so
-    that images that several data sets share are no evidence twice; the test is the corrected t
-    test (Nadeau and Bengio 2003).
+    Units with fewer folds than others, or with one, are left out; what is left can speak against a
+    claim about all, not for it. Over the units the number is averaged fold by fold, so that images
+    that several data sets share are no evidence twice; the test is the corrected t test (Nadeau and
+    Bengio 2003).
 
     Args:
         name: of the plan.
@@ -56,22 +57,46 @@ def measured(name: str, units: Sequence[Wanted], results: Path) -> Effect | str:
     """
     most = 0
     for known in cells_of([name], results):
-        found = [by_fold([runs_of(cell, known) for cell in u.cells], u.number) for u in units]
-        most = max(most, *map(len, found))
-        if kept := [u for u, folds in zip(units, found, strict=True) if len(folds) > 1]:
-            effect = _effect([folds for folds in found if len(folds) > 1])
+        found = [numbers([runs_of(cell, known) for cell in u.cells], u.number) for u in units]
+        most = max(most, here := max(map(len, found)))
+        if here > 1:
+            kept = [(u, f) for u, f in zip(units, found, strict=True) if len(f) == here]
+            effect = _effect([folds for _, folds in kept])
             if isinstance(effect, str):
                 return effect
-            return replace(effect, printed=mean_printed(unit.printed for unit in kept))
+            effect = replace(effect, printed=mean_printed(unit.printed for unit, _ in kept))
+            return part_of(effect, [unit.cells for unit, _ in kept], [u.cells for u in units])
     return "one fold is recorded: no test" if most else NOT_RECORDED
 
 
-def by_fold(rows: Sequence[Sequence[Record]], number: Number) -> dict[int, Fold]:
+def part_of(
+    effect: Effect, kept: Sequence[Sequence[Cell]], units: Sequence[Sequence[Cell]]
+) -> Effect | Partly:
+    """Return an effect of some units, which cannot support what is claimed of more.
+
+    Args:
+        effect: of the units that are recorded.
+        kept: the rows of each of these.
+        units: the rows of each that is claimed.
+    """
+    if effect.value <= 0 or len(kept) == len(units):
+        return effect
+    own, all_sets = (
+        ", ".join(sorted({cell["dataset"] for cells in which for cell in cells}))
+        for which in (kept, units)
+    )
+    printed = "" if effect.printed is None else f", in print {effect.printed:+.3f}"
+    return Partly(
+        f"on {own} alone it is {effect.value:+.3f} [{effect.low:+.3f}, {effect.high:+.3f}]"
+        f"{printed}; the claim is about {all_sets}",
+        effect.records,
+        (effect,),
+    )
+
+
+def numbers(rows: Sequence[Sequence[Record]], number: Number) -> dict[int, Fold]:
     """Return a number for every fold that all rows have."""
-    sides = [{fold_of(record): record for record in records} for records in rows]
-    shared = sorted(set.intersection(*map(set, sides)))
-    runs = {fold: [side[fold] for side in sides] for fold in shared}
-    return {fold: Fold(number(records), records) for fold, records in runs.items()}
+    return {fold: Fold(number(runs), runs) for fold, runs in by_fold(rows).items()}
 
 
 def _effect(units: Sequence[Mapping[int, Fold]]) -> Effect | str:
@@ -79,11 +104,10 @@ def _effect(units: Sequence[Mapping[int, Fold]]) -> Effect | str:
     if len(shared) < 2:
         return "its data sets have no two folds in common: no test"
     gaps = np.array([[unit[fold].value for unit in units] for fold in shared])  # (folds, units)
-    means = gaps.mean(axis=1).round(12)  # equal shares of few images differ in their last bits
     counts = image_counts([units[0][fold].records[0] for fold in shared])  # as shares: of any unit
-    found = corrected_t(means, *counts)
-    if np.isnan(found.p_value):
-        return found.reason or "its number is undefined in a fold"
+    found = corrected_t(gaps.mean(axis=1), *counts)
+    if found.reason:
+        return found.reason
     freedom = len(shared) - 1
     error = (found.high - found.low) / 2 / stats.t.ppf(0.975, freedom)
     used = [record for unit in units for fold in shared for record in unit[fold].records]
@@ -132,7 +156,7 @@ class FoldContrast:
     metric: str = "accuracy"
     margin: float = 0.0
 
-    def __call__(self, results: Path) -> Effect | str:
+    def __call__(self, results: Path) -> Effect | Partly | str:
         """Return the effect from the first profile that has a unit's runs, or a reason."""
         asked = [
             Wanted(
@@ -172,7 +196,7 @@ class FoldNumber:
     number: Number
     printed: None = None
 
-    def __call__(self, results: Path) -> Effect | str:
+    def __call__(self, results: Path) -> Effect | Partly | str:
         """Return the effect, or a reason."""
         return measured(self.plan, [Wanted(self.cells, self.number)], results)
 
@@ -214,14 +238,18 @@ class Each(Every):
     def __call__(self, results: Path) -> Effect | Partly | str:
         """Return the weakest effect, or a reason."""
         found = [part(results) for part in self.parts]
-        effects = [one for one in found if isinstance(one, Effect)]
-        if not effects:
+        whole = [one for one in found if isinstance(one, Effect)]
+        partly = [effect for one in found if isinstance(one, Partly) for effect in one.effects]
+        if not whole and not partly:
             return found[0]
-        one = worst(effects)
-        if one.value > 0 and len(effects) < len(found):
+        one = worst(whole + partly)
+        if one.value > 0 and len(whole) < len(found):
+            extent = f", {len(partly)} of them on some of its data sets" if partly else ""
             return Partly(
-                f"{len(effects)} of the {len(found)} comparisons that must hold are recorded; "
-                f"the weakest gives {one.value:+.3f} [{one.low:+.3f}, {one.high:+.3f}]",
+                f"{len(whole + partly)} of the {len(found)} comparisons that must hold are "
+                f"recorded{extent}; the weakest gives "
+                f"{one.value:+.3f} [{one.low:+.3f}, {one.high:+.3f}]",
                 one.records,
+                (one,),
             )
         return one

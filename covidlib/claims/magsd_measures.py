@@ -10,12 +10,11 @@ import pandas as pd
 import torch
 from scipy import special, stats
 
-from covidlib.claims.claim import Counted
+from covidlib.claims.claim import Counted, Partly
 from covidlib.claims.experiments import NOT_RECORDED
 from covidlib.claims.magsd_experiments import (
-    Fold,
-    by_fold,
     images_of,
+    part_of,
     printed_value,
 )
 from covidlib.claims.rows import Asked, Cell, cells_of, kept_of, names_of, runs_of
@@ -33,6 +32,8 @@ from covidlib.localization_scores import (
     recorded,
 )
 from covidlib.plans import plan
+from covidlib.runs.folds import by_fold
+from covidlib.runs.record import Record
 
 MILLION = 1e6
 
@@ -53,23 +54,23 @@ class Spread:
     plan: str
     units: tuple[tuple[Cell, Cell], ...]
 
-    def __call__(self, results: Path) -> Effect | str:
+    def __call__(self, results: Path) -> Effect | Partly | str:
         """Return the effect from the first profile that has three folds of a unit, or a reason."""
         most = 0
         for known in cells_of([self.plan], results):
-            found = [
-                by_fold([runs_of(cell, known) for cell in cells], lambda records: 0.0)
-                for cells in self.units
-            ]
+            found = [by_fold([runs_of(cell, known) for cell in cells]) for cells in self.units]
             most = max(most, *map(len, found))
-            if whole := [folds for folds in found if len(folds) > 2]:
-                return self._effect(whole)
+            if whole := [u for u, folds in zip(self.units, found, strict=True) if len(folds) > 2]:
+                effect = self._effect([folds for folds in found if len(folds) > 2])
+                if isinstance(effect, str):
+                    return effect
+                return part_of(replace(effect, printed=self._printed(whole)), whole, self.units)
         return "fewer than three folds are recorded: no test" if most else NOT_RECORDED
 
-    def _effect(self, units: Sequence[Mapping[int, Fold]]) -> Effect | str:
+    def _effect(self, units: Sequence[Mapping[int, Sequence[Record]]]) -> Effect | str:
         logs, variances = [], []
         for folds in units:
-            accuracies = [[r.metrics["accuracy"] for r in fold.records] for fold in folds.values()]
+            accuracies = [[run.metrics["accuracy"] for run in runs] for runs in folds.values()]
             more, less = np.std(accuracies, axis=0, ddof=1)
             if min(more, less) == 0:
                 return "the accuracy is the same in all folds"
@@ -78,7 +79,7 @@ class Spread:
             variances.append(2 * float(special.polygamma(1, (len(folds) - 1) / 2)) / 4)
         value, error = float(np.mean(logs)), float(np.sqrt(sum(variances))) / len(units)
         half = float(stats.norm.ppf(0.975)) * error
-        runs = [record for u in units for fold in u.values() for record in fold.records]
+        runs = [record for folds in units for records in folds.values() for record in records]
         return Effect(
             value=value,
             low=value - half,
@@ -101,8 +102,11 @@ class Spread:
     @property
     def printed(self) -> float:
         """The same in the standard deviations that the paper prints."""
+        return self._printed(self.units)
+
+    def _printed(self, units: Sequence[tuple[Cell, Cell]]) -> float:
         logs = []
-        for cells in self.units:
+        for cells in units:
             more, less = (printed_value(self.plan, "accuracy", cell).std for cell in cells)
             logs.append(np.log(more / less))
         return float(np.mean(logs))

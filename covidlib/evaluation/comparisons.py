@@ -138,6 +138,10 @@ def holm(p_values: Mapping[str, float] | Sequence[float]) -> pd.Series:
 def corrected_t(differences: Sequence[float], train: int, test: int) -> Comparison:
     """Test a mean difference over folds whose training images overlap (Nadeau and Bengio 2003).
 
+    Folds that all differ by as much, as two folds of few images often do, have no variance to test
+    with: p value and bounds are NaN, also where that difference is 0. So they are where a fold's
+    difference is.
+
     Args:
         differences: second minus first, one per fold (or per repeat of a fold).
         train, test: images per fold in training and in testing.
@@ -145,16 +149,17 @@ def corrected_t(differences: Sequence[float], train: int, test: int) -> Comparis
     Raises:
         DataError: fewer than two folds, or no training or test image.
     """
-    gaps = np.asarray(differences, dtype=float)
+    # Equal shares of images differ in their last bits.
+    gaps = np.asarray(differences, dtype=float).round(12)
     count = len(gaps)
     if count < 2 or train < 1 or test < 1:
         raise DataError("a corrected t test needs two folds or more, with images on both sides")
     gap = float(gaps.mean())
     error = float(np.sqrt(gaps.var(ddof=1) * (1 / count + test / train)))
     name = "corrected t"
-    if error == 0:
-        p, reason = (1.0, "") if gap == 0 else (float("nan"), "the folds do not vary")
-        return Comparison(name, gap, gap, gap, p, count, reason)
+    if not (spread := float(np.ptp(gaps))) > 0:
+        reason = "the folds do not vary" if spread == 0 else "undefined in a fold"
+        return Comparison(name, gap, np.nan, np.nan, np.nan, count, reason)
     half = float(stats.t.ppf(0.975, count - 1) * error)
     p = float(2 * stats.t.sf(abs(gap) / error, count - 1))
     return Comparison(name, gap, gap - half, gap + half, p, count)

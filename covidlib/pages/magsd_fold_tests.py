@@ -8,7 +8,7 @@ from covidlib.data_page import PlainTable
 from covidlib.evaluation.comparisons import Comparison, corrected_t
 from covidlib.pages import results
 from covidlib.pages.results import NOT_YET, Results
-from covidlib.runs.folds import fold_of, image_counts
+from covidlib.runs.folds import by_fold, image_counts
 from covidlib.runs.record import Record
 
 TESTED = {"accuracy": "accuracy", "auc": "AUC"}
@@ -26,12 +26,11 @@ def fold_test(first: Sequence[Record], second: Sequence[Record], metric: str) ->
     """
     if reason := results.mixed((*first, *second)):
         return reason
-    one, two = ({fold_of(r): r for r in records} for records in (first, second))
-    both = sorted(one.keys() & two.keys())
-    if len(both) < 2:
-        return NOT_YET if not both else "one fold: no test"
-    gaps = [two[fold].metrics[metric] - one[fold].metrics[metric] for fold in both]
-    return corrected_t(gaps, *image_counts([one[fold] for fold in both]))
+    pairs = by_fold([first, second]).values()
+    if len(pairs) < 2:
+        return NOT_YET if not pairs else "one fold: no test"
+    gaps = [two.metrics[metric] - one.metrics[metric] for one, two in pairs]
+    return corrected_t(gaps, *image_counts([one for one, _ in pairs]))
 
 
 def fold_tests(
@@ -59,8 +58,11 @@ def fold_tests(
             if isinstance(found, str):
                 line[title] = found
                 continue
-            line[title] = f"{found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
             line["folds"] = str(found.n)
+            if found.reason:
+                line[title] = f"{found.difference:+.3f}: {found.reason}, no test"
+                continue
+            line[title] = f"{found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
             chances[title][row.label] = found.p_value
         lines[row.label] = line
     frame = pd.DataFrame.from_dict(lines, orient="index")

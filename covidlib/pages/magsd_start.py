@@ -1,4 +1,4 @@
-"""How MAG-SD and its backbone start under one rate (``notebooks/magsd/architectures.py``)."""
+"""How MAG-SD, its variants and its backbone start under one rate (``notebooks/magsd``)."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -44,20 +44,33 @@ def classified(network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
     return seen[0]
 
 
-def rates(page: Page) -> pd.DataFrame:
-    """Measure what the classifiers see before the first step, on the first images of set A."""
+def networks_of(runs: Results, prefix: str = "") -> dict[str, NetworkSettings]:
+    """Return the networks of a plan's rows on A, by prefix and label."""
+    rows = [row for row in runs.chosen.rows if dict(row.cell)["dataset"] == "A"]
+    return {prefix + row.label.removeprefix("A: "): row.specs[0].network for row in rows}
+
+
+def rates(page: Page, networks: Mapping[str, NetworkSettings]) -> pd.DataFrame:
+    """Measure what classifiers see before the first step, on the first images of set A."""
     spec = run_of(MANetSettings(), "A", page.profile, page.phantom, 0)
     data = training_data(spec.data, page.root)
     rows = data.rows("train")[: SIZES[page.profile].batch]
     (batch,) = data.on(torch.device("cpu")).iterate([rows])
     inputs = prepare(batch.image, spec.training).images
-    return measured(inputs, len(data.classes), spec.training.momentum, page.seed)
+    return measured(networks, inputs, len(data.classes), spec.training.momentum, page.seed)
 
 
-def measured(inputs: torch.Tensor, classes: int, momentum: float, seed: int = 0) -> pd.DataFrame:
-    """Measure what the classifiers of ``NETWORKS`` see of images before the first step.
+def measured(
+    networks: Mapping[str, NetworkSettings],
+    inputs: torch.Tensor,
+    classes: int,
+    momentum: float,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Measure what the classifiers of networks see of images before the first step.
 
     Args:
+        networks: by name.
         inputs: one batch. Shape: (N, 3, S, S).
         classes: K.
         momentum: β.
@@ -68,7 +81,7 @@ def measured(inputs: torch.Tensor, classes: int, momentum: float, seed: int = 0)
         rate, the paper's rate, and how many times the largest it is.
     """
     lines = {}
-    for name, settings in NETWORKS.items():
+    for name, settings in networks.items():
         torch.manual_seed(seed)
         network = settings.build(classes)
         features = classified(network, inputs)

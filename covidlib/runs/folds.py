@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from covidlib.errors import DataError
 from covidlib.runs.record import Record
 
 VALIDATED = 0.1  # share of all images that a fold keeps for validation
@@ -12,6 +13,29 @@ VALIDATED = 0.1  # share of all images that a fold keeps for validation
 def fold_of(record: Record) -> int:
     """Return the number of the fold that a run was tested on."""
     return int(record.body["spec"]["data"]["fold"])
+
+
+def by_fold(rows: Sequence[Sequence[Record]]) -> dict[int, tuple[Record, ...]]:
+    """Return the runs of several rows on each fold that all of them have.
+
+    Raises:
+        DataError: runs of one fold of one data set were tested on different images.
+    """
+    sides = [{fold_of(record): record for record in records} for records in rows]
+    found = {
+        fold: tuple(side[fold] for side in sides)
+        for fold in sorted(set.intersection(*map(set, sides)))
+    }
+    for fold, records in found.items():
+        tested: dict[str, Record] = {}
+        for record in records:
+            first = tested.setdefault(record.body["spec"]["data"]["dataset"], record)
+            if set(first.test["sample"]) != set(record.test["sample"]):
+                raise DataError(
+                    f"{first.key} and {record.key} tested fold {fold} on different images: record "
+                    "them anew on the same data"
+                )
+    return found
 
 
 def image_counts(records: Sequence[Record]) -> tuple[int, int]:

@@ -24,7 +24,7 @@ class MAGSDSettings(Variants, TrainingSettings):
             cross-entropy, the paper's MAG-SD(0AUG).
         regularisation: "soft" (Algorithm 1); "l2", the rival of Table 8: squared distance of the
             views' probabilities from the label; "none": no distance, the views are ordinary
-            training images with cross-entropy of their own.
+            training images, whose mean cross-entropy counts as the distance does.
         weight: of the regularisation beside the cross-entropy.
         confidence: θ of Algorithm 1.
         soft_label: which primary predictions replace the label: "confident" ones, or "agreeing"

@@ -118,7 +118,7 @@ for name, value in parts.sentences(runs, tables).items():
 # ```
 
 # %% mystnb={"figure": {"name": "tab-magsd-rates", "caption": "What one rate means to four classifiers, from random weights."}} tags=["hide-input"]
-measured = start.rates(page)
+measured = start.rates(page, start.NETWORKS)
 start.table(measured)
 
 # %% mystnb={"figure": {"name": "fig-magsd-start", "caption": "Training loss on data set A, mean over folds (thick) and single folds (thin), on a logarithmic scale; recorded where there are runs, else of this run. Dotted: guessing both classes alike. MAG-SD's loss has its distances in it, at most 1."}} tags=["hide-input"]

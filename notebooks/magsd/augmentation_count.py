@@ -72,7 +72,7 @@ for name, value in parts.sentences(runs, tables).items():
 #
 # What limits [Table 3](architectures.ipynb) limits this one: few images on A, other collections than the paper's, random starting weights and small images.
 #
-# The paper's text names mix-up and patching as the two-view model, its table mix-up and dimming; the table is followed.
+# The paper's text names mix-up and patching as the two-view model, its table mix-up and dimming; the table is followed ([deviation](deviation-magsd-two-views)).
 # Claim `magsd-Q17` says that three views are better than one or two, `magsd-Q18` that two are better by AUC on A and B.
 #
 # What the views are shows [](attention_augmentation.ipynb); what ties them, [](soft_distance.ipynb) and [](regularisation.ipynb).

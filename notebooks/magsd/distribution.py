@@ -120,7 +120,7 @@ for name, value in told.items():
 # %% [markdown]
 # ## Limits, and where to go next
 #
-# The paper finds viral against bacterial pneumonia by far the hardest pair (claim `magsd-Q25`) and nearly all other cases on the diagonal (`magsd-Q24`).
+# The paper finds viral against bacterial pneumonia by far the hardest pair (claim `magsd-Q25`) and on A and B most cases on the diagonal (`magsd-Q24`).
 # In its data both classes are children from one hospital while COVID-19 patients are adults from elsewhere, so the easy distinctions may be those between collections: [the data](data.ipynb).
 #
 # The released code has no validation images and looks at its test images every third epoch; what choosing an epoch by them would add is not measured, since these runs keep their last weights only.

@@ -28,6 +28,7 @@ import matplotlib.pyplot as plt
 from covidlib import book, figures
 from covidlib.pages import magsd_fold_tests
 from covidlib.pages import magsd_results as parts
+from covidlib.pages import magsd_start as start
 
 page = book.start(profile, data, seed)
 
@@ -87,6 +88,24 @@ told = {f"scales_{k}": v for k, v in parts.sentences(scales, by_scales).items()}
 told |= {f"pooling_{k}": v for k, v in parts.sentences(pooling, by_pooling).items()}
 for name, value in told.items():
     page.glue(name, value)
+
+# %% [markdown]
+# ## One rate for all
+#
+# As in [Table 3](architectures.ipynb), every row has the paper's rate, whatever its classifier is given.
+# Scales are summed, so features grow with their number; GAP and GMP hand over those of the backbone alone.
+
+# %% mystnb={"figure": {"name": "tab-magsd-scales-rates", "caption": "What one rate means to the classifiers of Tables 5 and 6, from random weights."}} tags=["hide-input"]
+measured = start.rates(page, start.networks_of(scales, "maps ") | start.networks_of(pooling))
+start.table(measured)
+
+# %% tags=["hide-input"]
+for label, times in measured["times"].items():
+    page.glue(f"times {label}", f"{times:.2g}")
+
+# %% [markdown]
+# In this run the rate is {glue:text}`times maps 7` times the largest stable one with one scale, {glue:text}`times maps 7 and 14` with two and {glue:text}`times maps 7, 14 and 28` with three; {glue:text}`times GAP` with GAP and {glue:text}`times GMP` with GMP.
+# Far above 1 the first epochs go into coming back, so a row with smaller features may be ahead for that alone: these tables compare starts as well as scales and poolings.
 
 # %% [markdown]
 # ## Limits, and where to go next

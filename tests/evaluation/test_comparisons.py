@@ -168,8 +168,12 @@ def test_corrected_t_by_hand():
 
 
 def test_corrected_t_of_folds_that_do_not_vary():
-    assert corrected_t([0.0, 0.0], 4, 1).p_value == 1
-    assert np.isnan(corrected_t([0.5, 0.5], 4, 1).p_value)
+    for equal in ([0.0, 0.0], [0.5, 0.5], [31 / 52 - 30 / 52, 51 / 52 - 50 / 52, 1 / 52]):
+        found = corrected_t(equal, 4, 1)
+        assert np.isnan([found.low, found.high, found.p_value]).all()
+        assert found.difference == pytest.approx(equal[0])
+        assert found.reason == "the folds do not vary"
+    assert corrected_t([0.5, np.nan, 0.4], 4, 1).reason == "undefined in a fold"
     with pytest.raises(DataError, match="two folds"):
         corrected_t([0.1], 4, 1)
 

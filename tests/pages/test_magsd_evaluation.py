@@ -23,7 +23,7 @@ def record(key, truth, chosen, fold=0, first=0, metrics=None):
     test["p_COVID-19"] = 1 - test["p_pneumonia"]
     return SimpleNamespace(
         key=key,
-        body={"spec": {"data": {"fold": fold, "folds": 5}}},
+        body={"spec": {"data": {"dataset": "magsd-a", "fold": fold, "folds": 5}}},
         metrics=metrics or {},
         predictions=test,
         test=test,

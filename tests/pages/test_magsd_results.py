@@ -10,6 +10,7 @@ import torch
 
 from covidlib.data.augmentation import MAGSD_TABLE2, Range
 from covidlib.data_page import PlainTable
+from covidlib.errors import DataError
 from covidlib.evaluation.comparisons import corrected_t
 from covidlib.pages import architectures, magsd_data, magsd_fold_tests, magsd_results, magsd_table2
 from covidlib.pages.results import NOT_YET, Results
@@ -20,9 +21,12 @@ from covidlib.published import paper_value
 def record(fold, accuracy, tested=52, profile="laptop"):
     """A recorded run of one fold, as far as the tests look at it."""
     predictions = pd.DataFrame({"split": ["test"] * tested + ["val"] * 26})
-    body = {"spec": {"data": {"fold": fold, "folds": 5}}}
+    predictions["sample"] = [f"{fold}-{number}" for number in range(tested + 26)]
+    body = {"spec": {"data": {"dataset": "magsd-a", "fold": fold, "folds": 5}}}
     return SimpleNamespace(
+        key=f"fold{fold}-{accuracy}",
         body=body,
+        test=predictions[predictions["split"] == "test"],
         metrics={"accuracy": accuracy, "auc": accuracy},
         predictions=predictions,
         provenance={"profile": profile},
@@ -53,6 +57,30 @@ def test_one_fold_is_no_test():
     assert magsd_fold_tests.fold_test(one, one, "accuracy") == "one fold: no test"
     assert magsd_fold_tests.fold_test(one, [], "accuracy") == NOT_YET
     assert magsd_fold_tests.fold_test(one, [record(1, 0.9)], "accuracy") == NOT_YET
+
+
+def test_runs_that_saw_other_test_images_are_not_paired():
+    runs = [record(0, 0.8), record(1, 0.9)]
+    others = [record(0, 0.7), record(1, 0.8, tested=51)]
+    with pytest.raises(DataError, match=r"fold1-0.9 and fold1-0.8 tested fold 1 on different"):
+        magsd_fold_tests.fold_test(runs, others, "accuracy")
+
+
+def test_folds_that_differ_by_as_many_images_are_no_test(nothing):
+    known = dict(nothing.known)
+    known["A: mix-up, dimming, patching"] = [record(0, 31 / 52), record(1, 51 / 52)]
+    known["A: mix-up"] = [record(0, 30 / 52), record(1, 50 / 52)]
+    known["A: mix-up, dimming"] = [record(0, 30 / 52), record(1, 44 / 52)]
+    tests = magsd_fold_tests.fold_tests(
+        Results(nothing.chosen, nothing.done, known, nothing.folder), "mix-up, dimming, patching"
+    )
+    line = tests.frame.loc["A: mix-up"]
+    assert line["accuracy"] == "-0.019: the folds do not vary, no test"
+    assert pd.isna(line["p, accuracy"]) and line["folds"] == "2"
+    assert (
+        magsd_fold_tests.smallest_p(tests) == tests.frame.loc["A: mix-up, dimming"]["p, accuracy"]
+    )
+    assert 0 < float(magsd_fold_tests.smallest_p(tests)) < 1
 
 
 def test_a_page_without_records_says_so(nothing):
@@ -95,10 +123,10 @@ def test_leader_has_the_highest_mean(nothing):
     known["A: mix-up, dimming"] = [record(0, 0.87), record(1, 0.85)]
     known["A: mix-up, dimming, patching"] = [record(0, 0.99)]  # one fold of two: not compared
     found = Results(nothing.chosen, nothing.done, known, nothing.folder)
-    assert magsd_results.leader(found) == "mix-up, dimming (0.860)"
+    assert magsd_results.leader(found) == "mix-up, dimming (0.860, of 2 rows with 2 folds each)"
     assert magsd_results.leader(found, "B") == NOT_YET
     known["A: mix-up"] = [record(0, 0.7, profile="paper")]  # larger images: not compared either
-    assert magsd_results.leader(found) == "mix-up (0.700)"
+    assert magsd_results.leader(found) == "one row alone is recorded on as many folds"
 
 
 def scored(fold, wrong):
