@@ -44,7 +44,8 @@ from covidlib.training.supervised import probabilities
 FOLDER = Path("manet") / "elsewhere"
 _COHEN = ("covid-chestxray-dataset",)
 _CAUSES = {"bacterial": "bacterial pneumonia", "viral": "viral pneumonia"}
-CLASSES = ("bacterial pneumonia", "viral pneumonia", "COVID-19")
+PNEUMONIAS = ("bacterial pneumonia", "viral pneumonia")
+CLASSES = (*PNEUMONIAS, "COVID-19")
 DEALT = Composition(
     name="manet-elsewhere",
     title="Three classes of manet from collections that gave other classes",
@@ -173,14 +174,19 @@ def read(results: Path) -> list[Elsewhere]:
     return found
 
 
+def answers(table: pd.DataFrame) -> pd.Series:
+    """Return the class that a network names for each image, one of all that it knows."""
+    columns = [PREFIX + name for name in classes_of(table)]
+    return table[columns].idxmax(axis=1).str.removeprefix(PREFIX)
+
+
 def recalls(table: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     """Return the share of each class that is named rightly, as it is and for drawn patients.
 
     Returns:
         A row per draw, the first of the images as they are; a column per class.
     """
-    columns = [PREFIX + name for name in classes_of(table)]
-    named = table[columns].idxmax(axis=1).str.removeprefix(PREFIX)
+    named = answers(table)
     labels, owners = table["label"].to_numpy(str), table["patient"].fillna(table["sample"])
     rng = np.random.default_rng([0, resamples])
     times = draw(owners.to_numpy(str), labels, resamples, rng).astype(float)

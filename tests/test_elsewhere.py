@@ -11,6 +11,7 @@ from covidlib.claims import manet
 from covidlib.data import open_dataset
 from covidlib.elsewhere import CLASSES, Elsewhere
 from covidlib.errors import DataError, RunError
+from covidlib.pages import dealt_anew
 from covidlib.plans import plan
 from covidlib.runs.running import run
 from covidlib.runs.store import Store
@@ -72,6 +73,26 @@ def test_the_claim_reads_what_was_kept(tmp_path):
     with pytest.raises(DataError, match="real images"):
         drawn = replace(said("resnet50", 9, set()), provenance=FACTS | {"phantom": True})
         elsewhere.write(drawn, tmp_path)
+
+
+def test_networks_that_never_name_a_pneumonia_are_no_experiment(tmp_path):
+    (claim,) = (one for one in manet.CLAIMS if one.id == "manet-Q17")
+    known = []
+    for network, seed in (("resnet50", 0), ("resnet50-mask", 0)):
+        one = said(network, seed, set(range(30)))
+        one.predictions[[f"p_{name}" for name in elsewhere.PNEUMONIAS]] = 0.0
+        one.predictions["p_normal"] = 1 - one.predictions["p_COVID-19"]
+        known.append(one)
+        elsewhere.write(one, tmp_path)
+    found = claim.experiment(tmp_path)
+    assert "neither network names a pneumonia" in found.why and "+0.000" in found.why
+    assert len(found.records) == 2
+    told = dealt_anew.sentences(known, known)
+    assert told["elsewhere_pneumonias"] == "ResNet50 in 0 of 30, ResNet50 (MA) in 0 of 30"
+    known[1] = said("resnet50-mask", 0, set(range(30)))
+    assert dealt_anew.sentences(known, known)["elsewhere_pneumonias"].endswith(
+        "ResNet50 (MA) in 20 of 30"
+    )
 
 
 def test_a_trained_network_is_asked_about_every_image(tmp_path):

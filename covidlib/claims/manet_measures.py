@@ -5,10 +5,11 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 
 from covidlib import elsewhere, mask_findings, overheads
-from covidlib.claims.claim import Counted
+from covidlib.claims.claim import Counted, Partly
 from covidlib.claims.experiments import NOT_RECORDED
 from covidlib.claims.rows import kept_of, names_of
 from covidlib.errors import DataError
@@ -127,15 +128,26 @@ def by_size(results: Path) -> Effect | str:
     return replace(larger_classes(records), records=names_of(records)) if records else NOT_RECORDED
 
 
-def dealt_anew(results: Path) -> Effect | str:
-    """Return what mask attention adds on images whose class and collection are dealt anew."""
+def dealt_anew(results: Path) -> Effect | Partly | str:
+    """Return what mask attention adds on images whose class and collection are dealt anew.
+
+    Networks that never name a pneumonia cannot be compared by it.
+    """
     more, less = "resnet50-mask", "resnet50"
     known = elsewhere.read(results)
     found = elsewhere.gain(known, more, less)
     if found is None:
         return "its predictions of other collections are not recorded yet"
-    keys = (one.key for one in known if one.network in (more, less))
-    return replace(found, records=kept_of(results, elsewhere.FOLDER, keys))
+    asked = [one for one in known if one.network in (more, less)]
+    files = kept_of(results, elsewhere.FOLDER, (one.key for one in asked))
+    named = pd.concat([elsewhere.answers(one.predictions) for one in asked])
+    if not named.isin(elsewhere.PNEUMONIAS).any():
+        return Partly(
+            "neither network names a pneumonia on any of these images, so only their COVID-19 can "
+            f"be compared, by which MA changes the balanced accuracy by {found.value:+.3f}",
+            files,
+        )
+    return replace(found, records=files)
 
 
 def larger_classes(records: list[Record], resamples: int = 2000) -> Effect:

@@ -63,4 +63,16 @@ def sentences(recorded: Sequence[Elsewhere], here: Sequence[Elsewhere]) -> dict[
     return {
         "elsewhere_images": len(here[0].predictions),
         "elsewhere_gain": NOT_YET if gained is None else format_effect(gained),
+        "elsewhere_pneumonias": _pneumonias(recorded),
     }
+
+
+def _pneumonias(recorded: Sequence[Elsewhere]) -> str:
+    """Say how often each network names a pneumonia, whatever the image shows."""
+    told = []
+    for slug, name in NETWORKS.items():
+        answers = [elsewhere.answers(one.predictions) for one in recorded if one.network == slug]
+        if answers:
+            named = pd.concat(answers).isin(elsewhere.PNEUMONIAS)
+            told.append(f"{name} in {named.sum()} of {len(named):,}")
+    return ", ".join(told) or NOT_YET

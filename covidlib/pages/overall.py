@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from covidlib.claims.claim import per_side
+from covidlib.claims.claim import FEWEST, per_side
 from covidlib.claims.experiments import printed_mean
 from covidlib.claims.msatl import ATTENTIVE, CLAIMS, MODELS, VARIANTS
 from covidlib.data_page import PlainTable
@@ -83,4 +83,6 @@ def told(runs: Results, units: list[list[tuple[float, str]]]) -> str:
     found = effect(runs.known, units, "auc")
     if isinstance(found, str):
         return found
+    if found.runs < FEWEST:
+        return f"{format_effect(found)} ({per_side(found.runs)}, which decides nothing)"
     return f"{format_effect(found)} (p = {found.p_value:.3f}; {per_side(found.runs)})"

@@ -135,7 +135,7 @@ def table(found: Results) -> PlainTable:
                 value = f"{measured[0][0]:.3f} [{low:.2f}, {high:.2f}] (n={len(records)})"
                 line[kind] = drawn + value
             value = index(records, runs.get(reference, []))
-            shares = None if value is None else f"{value[0]:.2f} [{value[1]:.2f}, {value[2]:.2f}]"
+            shares = None if value is None else _shares(value)
             line[f"index, {kind}"] = shares if cell["view"] != "lungs" else None
         lines[name] = line
     columns = ["recorded", "index, recorded", "this run", "index, this run"]
@@ -146,6 +146,11 @@ def table(found: Results) -> PlainTable:
         "themselves tell nothing beyond chance."
     )
     return PlainTable(frame, caption)
+
+
+def _shares(value: Sequence[float]) -> str:
+    """Write an index with its interval."""
+    return f"{value[0]:.2f} [{value[1]:.2f}, {value[2]:.2f}]"
 
 
 def draw_index(axes: Sequence[Axes], found: Results) -> None:
@@ -188,5 +193,5 @@ def sentences(found: Results) -> dict[str, str]:
             sides = [runs.get(f"{name}: {view}", []) for view in ("shape", "lungs")]
             value = index(*sides)
             why = NO_INDEX if all(sides) else NOT_YET
-            told[f"{kind}_index_{attention}"] = why if value is None else f"{value[0]:.2f}"
+            told[f"{kind}_index_{attention}"] = why if value is None else _shares(value)
     return told

@@ -138,7 +138,7 @@ for name, value in start.sentences(runs, measured).items():
 # The paper's backbone is "pretrained" and its code scales the features; neither is in these rows.
 # At the other end stand the bilinear networks, whose features have length 1: there the rate is {glue:text}`times_bcnn:.0e` of the limit, and a classifier hardly moves.
 # A second handicap is the size: of images of {glue:text}`recorded_size` the recorded attention maps have {glue:text}`recorded_grid` positions, where the paper's have 7×7.
-# So a recorded tie between MAG-SD and ResNet50 says little about attention; what the scaling of the features alone is worth stands, once recorded, in the row *features* on [](soft_distance.ipynb).
+# So how MAG-SD and ResNet50 compare here says little about attention; what the scaling of the features alone is worth stands, once recorded, in the row *features* on [](soft_distance.ipynb).
 # Whether another rate serves MAG-SD better, short runs on the first fold tell roughly: half the epochs, and a few dozen validation images.
 
 # %% tags=["table"]

@@ -71,5 +71,5 @@ for name, value in parts.sentences({"manet": found}).items():
 # ## Limits, and where to go next
 #
 # One metric decides each experiment.
-# Each class comes from a collection of its own, so that most experiments here cannot tell lungs from collections; [](shortcuts.ipynb) shows how far that goes.
+# COVID-19 comes from collections of its own, and most classes from one collection each, so that most experiments here cannot tell lungs from collections; [](shortcuts.ipynb) shows how far that goes.
 # The claims of all papers side by side are on [](../across/claims.ipynb); what the printed numbers alone allow is in [the audit](../across/audit.ipynb).

@@ -12,7 +12,8 @@
 # Section 4.3 of {cite}`xu2021manet` shows Grad-CAM of ResNet50 plain, with mask attention (MA) and with CBAM on five chosen images; here the same maps are measured on every test image.
 #
 # ```{admonition} In short
-# Share of the heat inside the lungs, recorded: plain {glue:text}`recorded_plain` ({glue:text}`recorded_plain_maps`), MA {glue:text}`recorded_mask` ({glue:text}`recorded_mask_maps`), CBAM {glue:text}`recorded_cbam` ({glue:text}`recorded_cbam_maps`); maps without any heat are left out.
+# Share of the heat inside the lungs, recorded: plain {glue:text}`recorded_plain` ({glue:text}`recorded_plain_maps`), MA {glue:text}`recorded_mask` ({glue:text}`recorded_mask_maps`), CBAM {glue:text}`recorded_cbam` ({glue:text}`recorded_cbam_maps`); an even map {glue:text}`recorded_area`.
+# Maps without any heat are left out, so the three means are not of the same images.
 # This run, {glue:text}`here_count` test images: plain {glue:text}`here_plain`, MA {glue:text}`here_mask`, CBAM {glue:text}`here_cbam`, while an even map would have {glue:text}`here_area`.
 # ```
 

@@ -207,6 +207,6 @@ page.glue("skip_q95", recorded.skips["q95"].max())
 # This page shows what the maps are, not whether they help.
 # Batch norm follows every product within a few layers and can scale damped features up again; only their pattern over positions lasts.
 # Where in a residual block the product stands is read from equation 1, directly after the batch norm; the paper's figure 5 is not part of its text.
-# The recorded masks were drawn by radiologists on one collection of COVID-19 cases; the copies used here are reduced in size.
+# The recorded masks were drawn by radiologists on one collection, most of it COVID-19; the copies used here are reduced in size.
 #
 # Next: [](cost.ipynb) counts what this costs, and how the paper's own numbers come about.

@@ -13,8 +13,8 @@
 # It does not ask how much they would have told, nor what the shape of the mask still tells; this page does.
 #
 # ```{admonition} In short
-# Balanced accuracy of ResNet50, recorded: on the lungs {glue:text}`recorded_lungs`, on the mask's shape {glue:text}`recorded_shape`, on all but the lungs {glue:text}`recorded_outside`, on the outer eighth {glue:text}`recorded_frame`.
-# One index per model, of the mask's shape: plain {glue:text}`recorded_index_none`, with mask attention {glue:text}`recorded_index_mask`, with CBAM {glue:text}`recorded_index_cbam`.
+# Balanced accuracy of ResNet50, recorded: on the lungs {glue:text}`recorded_lungs`, on the mask's shape {glue:text}`recorded_shape`, on all but the lungs {glue:text}`recorded_outside`, on the outer eighth {glue:text}`recorded_frame`, on the whole image {glue:text}`recorded_image`; guessing has one over the number of classes.
+# One index per model, of the mask's shape, one training each, 1 where the shape tells as much as the lungs: plain {glue:text}`recorded_index_none`, with mask attention {glue:text}`recorded_index_mask`, with CBAM {glue:text}`recorded_index_cbam`.
 # The paper prints nothing on this, so no verdicts are due here.
 # This run: lungs {glue:text}`here_lungs`, shape {glue:text}`here_shape`, outer eighth {glue:text}`here_frame`.
 # ```
@@ -82,7 +82,7 @@ with figures.style():
 # ## How to read this
 #
 # A high index does not show that a network on the lungs uses the shortcut, only that it could have, and that its accuracy cannot be taken as evidence that it did not.
-# In these data class and collection are nearly one variable: bacterial and viral pneumonia are children of one hospital, COVID-19 comes from publications, normal adults from elsewhere.
+# In these data the collection says much of the class: bacterial and viral pneumonia are children of one hospital, as a part of the normal images is, COVID-19 comes from publications, normal adults from elsewhere.
 # A child's lungs have another shape than an adult's, so a mask alone tells the age.
 #
 # ## Limits, and where to go next

@@ -90,7 +90,7 @@ with figures.style():
 # %% [markdown]
 # ## Does attention help without transfer?
 #
-# The paper's own rows disagree: with attention the accuracy is higher and, for R-50, the F1 lower.
+# The paper's own rows disagree: with attention the accuracy is higher, and in three of four the F1 lower.
 # Here each pair of variants is compared on the same test images, with patients drawn as a whole; p values are corrected by Holm over the table.
 
 # %% tags=["table"]
