@@ -15,7 +15,7 @@ from covidlib.pages import (
     without_transfer,
 )
 from covidlib.pages.improvements import improvements, over_plain, over_scratch
-from covidlib.pages.results import NOT_YET, Results, effect, paired_table, printed
+from covidlib.pages.results import NOT_YET, Results, at_chance, effect, paired_table, printed
 from covidlib.plans import plan
 from covidlib.runs.record import CURVE, PREDICTIONS, RECORD, Record
 from covidlib.runs.recorded import recorded
@@ -242,6 +242,18 @@ def test_each_rival_is_compared_network_by_network_and_over_all(family):
         told = float(frame.loc[f"3 networks, SSTL-M against {name}", "AUC"].split()[0])
         assert told == pytest.approx(np.mean(gaps), abs=6e-4)
         assert frame.loc[f"3 networks, SSTL-M against {name}", "runs"] == "3"
+
+
+def test_rows_at_chance_are_named(family):
+    runs = read(ssl_comparison.NAME, family[0])
+    table = runs.table(resamples=50)
+    areas = table.frame.xs("AUC", level="metric")["recorded"].dropna()
+    assert at_chance(table) == "none" and areas.map(lambda a: a.low).min() > 0.5
+    weakest = areas.index[0]
+    table.frame.loc[(weakest, "AUC"), "recorded"] = replace(areas.iloc[0], low=0.45)
+    assert at_chance(table) == weakest
+    empty = read(ssl_comparison.NAME, family[0] / "nowhere")
+    assert at_chance(empty.table()) == NOT_YET
 
 
 def test_how_often_rivals_disagree_is_counted_in_the_records(family):

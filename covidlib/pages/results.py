@@ -153,6 +153,13 @@ def record_link(paper: str, records: Sequence[Record]) -> str | None:
     return f"../../results/{paper}/{records[0].key}/record.json" if records else None
 
 
+def at_chance(table: ComparisonTable) -> str:
+    """Name the rows of two classes whose recorded AUC has 0.5 in its interval."""
+    areas = table.frame.xs("AUC", level="metric")["recorded"].dropna()
+    found = [name for name, area in areas.items() if area.low <= 0.5 <= area.high]
+    return ", ".join(found) or ("none" if len(areas) else NOT_YET)
+
+
 def paired_table(known: Runs, lines: Mapping[str, Sequence[Labels]], **options: int) -> PlainTable:
     """Compare rows on the same test images: differences, or differences of differences.
 
