@@ -101,10 +101,10 @@ start.table(measured)
 
 # %% tags=["hide-input"]
 for label, times in measured["times"].items():
-    page.glue(f"times {label}", f"{times:.2g}")
+    page.glue(f"times_{label.replace(',', '').replace(' ', '_')}", f"{times:.2g}")
 
 # %% [markdown]
-# In this run the rate is {glue:text}`times maps 7` times the largest stable one with one scale, {glue:text}`times maps 7 and 14` with two and {glue:text}`times maps 7, 14 and 28` with three; {glue:text}`times GAP` with GAP and {glue:text}`times GMP` with GMP.
+# In this run the rate is {glue:text}`times_maps_7` times the largest stable one with one scale, {glue:text}`times_maps_7_and_14` with two and {glue:text}`times_maps_7_14_and_28` with three; {glue:text}`times_GAP` with GAP and {glue:text}`times_GMP` with GMP.
 # Far above 1 the first epochs go into coming back, so a row with smaller features may be ahead for that alone: these tables compare starts as well as scales and poolings.
 
 # %% [markdown]
