@@ -144,7 +144,7 @@ parts.verdict_table(tables)
 # "MANet shows improved interpretability and generalization ability", says the paper (claim `manet-Q17`), and tests on the collections that it trained on.
 # There COVID-19 has collections of its own, and the pneumonias share theirs with normal children alone.
 # So the three ResNet50s are asked about {glue:text}`elsewhere_images` images of other people, in which bacterial and viral pneumonia come from the collection that gave the COVID-19 images, and COVID-19 from another one; a network that names the collection calls the pneumonias COVID-19.
-# It has to know the pneumonias for that; recorded, these answers are one: {glue:text}`elsewhere_pneumonias`.
+# It has to know the pneumonias for that; recorded answers that name one: {glue:text}`elsewhere_pneumonias`.
 #
 # ```{literalinclude} ../../covidlib/elsewhere.py
 # :start-at: "DEALT = Composition("
