@@ -1,8 +1,8 @@
 """Tables of the book: paper | recorded | this run | verdict, one line per row and metric."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from html import escape
 
 import numpy as np
@@ -143,6 +143,14 @@ def scored_note(frame: pd.DataFrame) -> str:
         return ""
     words = [" to ".join(str(n) for n in sorted({min(s), max(s)})) for s in (here, known) if s]
     return f" Images scored: {words[0]} in this run{', recorded ' + words[1] if known else ''}."
+
+
+def left_open(table: ComparisonTable, names: Collection[str]) -> ComparisonTable:
+    """Return a table without a verdict on some rows, whose recorded runs are not the paper's."""
+    judged = table.frame["verdict"] != ""
+    rows = np.array([name in names for name, _ in table.frame.index])
+    verdicts = table.frame["verdict"].mask(rows & judged, NOT_TESTABLE)
+    return replace(table, frame=table.frame.assign(verdict=verdicts))
 
 
 def comparison_table(

@@ -13,6 +13,7 @@ from covidlib.book import Page, Parameters
 from covidlib.models.lung_boxes import WAYS, locate
 from covidlib.pages import contrastive_loss, lobes, stage_sources
 from covidlib.pages import self_supervised_transfer as parts
+from covidlib.pages.results import NOT_YET
 from covidlib.training.contrastive_losses import info_nce
 
 
@@ -166,8 +167,18 @@ def test_a_recorded_stage_that_several_seeds_share_is_one_run():
     assert keys and len(keys) == len(set(keys))
 
 
-def test_what_the_stages_of_unprinted_rows_saw_is_found():
+def test_stages_of_other_networks_and_of_unprinted_rows_are_found():
     folder = Path(__file__).parents[1] / "book" / "results"
-    found = parts.unprinted_stages(SimpleNamespace(recorded=folder))
+    page = SimpleNamespace(recorded=folder)
+    found = parts.other_stages(page)
+    shown = {one.key for records in parts.recorded_runs(page).values() for one in records}
+    keys = [record.key for record in found.values()]
+    assert len(keys) == len(set(keys)) and not shown & set(keys)
+    methods = [record.body["spec"]["training"]["is"] for record in found.values()]
+    assert {"SstlmSettings", "MocoSettings", "SimclrSettings"} == set(methods)
+    ends = [found[f"R-50 {name} w SSTL-M alone"].curve["collapsed"].dropna().iloc[-1]
+            for name in ("baseline", "1 ATTN", "5 ATTNs")]  # fmt: skip
+    assert parts.collapsed_alone(page).startswith(f"{sum(ends):.0f} of 3 ")
+    assert parts.collapsed_alone(SimpleNamespace(recorded=folder / "nowhere")) == NOT_YET
     alone = found["R-50 baseline w SSTL-M alone"]
     assert alone.metrics["seen_test"] == 0 and alone.body["spec"]["init"] is None

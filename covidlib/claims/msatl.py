@@ -207,6 +207,7 @@ CLAIMS = (
         "msatl-Q18", "The res5 attention map has more of its heat inside the lungs than Grad-CAM",
         heat_in_lungs, measure="share of heat", necessary=True, page="heatmaps", needs=SCORES,
         note="No lesion of COVID19-CT is drawn, so whether infected regions are marked cannot be "
-        "tested. Lungs are hulls of what a threshold finds.",
+        "tested. Lungs are hulls of what a threshold finds. Maps are drawn at 224 pixels, at "
+        "which networks that learnt from smaller images classify otherwise, see the page.",
     ),
 )  # fmt: skip

@@ -32,6 +32,7 @@ from covidlib.heat_scores import (
 )
 from covidlib.pages.overall import NAME, small
 from covidlib.pages.results import NOT_YET, gather, nothing
+from covidlib.runs.record import Record, recorded_folder
 from covidlib.runs.running import load
 from covidlib.runs.store import Store
 from covidlib.tables import run_title
@@ -179,22 +180,51 @@ def draw_inside(ax: Axes, scores: Sequence[HeatScores], title: str) -> Axes:
     return ax
 
 
-def table(recorded: Sequence[HeatScores], done: Sequence[HeatScores]) -> PlainTable:
-    """Return the share of heat inside the lungs against chance, recorded and of this run."""
+def at_home(page: Page, scores: Sequence[HeatScores]) -> dict[str, tuple[float, int]]:
+    """Return how many positive test slices each network finds at the size that it learnt from.
+
+    Returns:
+        By key, the share and the size, pixels; networks without a record are left out.
+    """
+    found = {}
+    for key in {one.key for one in scores}:
+        own = Store(page.store).root / key
+        record = Record(recorded_folder(page.recorded, "msatl", key) or own)
+        if record.folder.is_dir():
+            size = int(record.body["spec"]["training"]["size"])
+            found[key] = (float(record.metrics["sensitivity"]), size)
+    return found
+
+
+def table(
+    recorded: Sequence[HeatScores],
+    done: Sequence[HeatScores],
+    homes: Mapping[str, tuple[float, int]],
+) -> PlainTable:
+    """Return the share of heat inside the lungs against chance, recorded and of this run.
+
+    Args:
+        recorded, done: scores.
+        homes: see ``at_home``.
+    """
     rows = {}
     here = run_title(any(one.provenance["phantom"] for one in done))
     for kind in KINDS:
         for name, scores in (("recorded", recorded), (here, done)):
             own = [one for one in scores if one.kind == kind]
-            rows[f"{kind}, {name}"] = _line(own) if own else {"heat in lungs": NOT_YET}
+            rows[f"{kind}, {name}"] = _line(own, homes) if own else {"heat in lungs": NOT_YET}
     note = (
         "Chance: the share of the image that the lungs cover. Difference with its 95% interval "
-        "over patients. Without heat: slices on which Grad-CAM is nowhere positive, in any seed."
+        "over patients. Without heat: slices on which Grad-CAM is nowhere positive, in any seed. "
+        "Called positive: of these slices, at the size of the maps; then of all positive test "
+        "slices at the size of training."
     )
     return PlainTable(pd.DataFrame.from_dict(rows, orient="index"), note)
 
 
-def _line(own: Sequence[HeatScores]) -> dict[str, object]:
+def _line(
+    own: Sequence[HeatScores], homes: Mapping[str, tuple[float, int]] | None = None
+) -> dict[str, object]:
     inside, area = np.mean([o.inside for o in own], axis=0), own[0].area  # over seeds
     kept = np.isfinite(inside)
     line: dict[str, object] = {"slices": f"{len(inside)}", "without heat": f"{(~kept).sum()}"}
@@ -203,6 +233,8 @@ def _line(own: Sequence[HeatScores]) -> dict[str, object]:
     patients = np.array(own[0].patients)
     found = paired([inside[kept] - area[kept]], groups=patients[kept])
     called = None if own[0].kind == BLOB else f"{np.mean([o.called for o in own]):.0%}"
+    if called and (home := _home(own, homes or {})):
+        called += f"; {home[0]:.0%} at {home[1]} pixels"
     return line | {
         "heat in lungs": f"{inside[kept].mean():.3f}",
         "chance": f"{area[kept].mean():.3f}",
@@ -210,6 +242,30 @@ def _line(own: Sequence[HeatScores]) -> dict[str, object]:
         "called positive": called,  # by the network; the bell is none
         "cells": f"{own[0].grid[0]}×{own[0].grid[1]}",
     }
+
+
+def _home(
+    own: Sequence[HeatScores], homes: Mapping[str, tuple[float, int]]
+) -> tuple[float, int] | None:
+    """Return the mean of ``at_home`` over seeds, None where one is not known."""
+    found = [homes.get(one.key) for one in own]
+    if None in found:
+        return None
+    return float(np.mean([share for share, _ in found])), found[0][1]
+
+
+def out_of_place(recorded: Sequence[HeatScores], homes: Mapping[str, tuple[float, int]]) -> str:
+    """Say how well the networks of the recorded maps still classify at the size of the maps."""
+    lines = []
+    for kind, name in ((GRAD_CAM, "R-50"), (ATTENTION, "R-50 with five attention layers")):
+        own = [one for one in recorded if one.kind == kind]
+        if own and (home := _home(own, homes)):
+            lines.append(
+                f"{name} calls {np.mean([one.called for one in own]):.0%} of them positive, where "
+                f"it finds {home[0]:.0%} of the positive ones at the {home[1]} pixels of its "
+                "training"
+            )
+    return "; ".join(lines) or NOT_YET
 
 
 def told(recorded: Sequence[HeatScores]) -> str:
@@ -220,7 +276,9 @@ def told(recorded: Sequence[HeatScores]) -> str:
     return "; ".join(found) or NOT_YET
 
 
-def sentences(looks: Looks, recorded: Sequence[HeatScores]) -> dict[str, object]:
+def sentences(
+    looks: Looks, recorded: Sequence[HeatScores], homes: Mapping[str, tuple[float, int]]
+) -> dict[str, object]:
     """Return the numbers of the page's sentences."""
     dice = looks.slices.dice
     return {
@@ -229,5 +287,6 @@ def sentences(looks: Looks, recorded: Sequence[HeatScores]) -> dict[str, object]
         "size": looks.slices.inputs.shape[-1],
         "cells": looks.scores[0].grid[0],
         "recorded": told(recorded),
+        "out_of_place": out_of_place(recorded, homes),
         "dice": "not known on real slices" if np.isnan(dice).any() else f"{dice.mean():.2f}",
     }

@@ -13,7 +13,7 @@ from covidlib.data_page import PlainTable
 from covidlib.models.attention_resnet import AttentionResNetSettings
 from covidlib.pages.contrastive_loss import COUNTS, mean_weight, release
 from covidlib.pages.lobes import SIDE, Slices, box_error, whole_share
-from covidlib.pages.results import nothing
+from covidlib.pages.results import NOT_YET, nothing
 from covidlib.plans.msatl_stages import self_supervised
 from covidlib.runs.executor import execute
 from covidlib.runs.record import Record, recorded_folder
@@ -22,6 +22,7 @@ from covidlib.runs.store import Store
 from covidlib.settings import MocoSettings, SimclrSettings, SstlmSettings
 
 METHODS = {"SSTL-M": "ours", "MoCo": "moco", "SimCLR": "simclr"}
+ALONE = "SSTL-M alone"  # how the rows of SSTL-M from random weights end
 EPOCHS = 3  # of the page's own runs, in every profile
 
 # What the papers of the two baselines print for ImageNet, by field of the settings.
@@ -95,27 +96,45 @@ def recorded_runs(page: Page) -> dict[str, list[Record]]:
     return found
 
 
-def unprinted_stages(page: Page) -> dict[str, Record]:
-    """Return the recorded SSTL-M of R-50 without attention in rows that the paper never printed."""
+def other_stages(page: Page) -> dict[str, Record]:
+    """Return the recorded self-supervised stages that ``recorded_runs`` leaves out, by row.
+
+    Those of networks with attention, and of rows that the paper never printed.
+    """
+    kinds = (SstlmSettings, MocoSettings, SimclrSettings)
     found: dict[str, Record] = {}
-    for profile in PROFILES:
-        for row, kind, record in _recorded_stages(page, "msatl/unprinted", profile):
-            if kind is SstlmSettings:
-                found.setdefault(row, record)
+    for name in ("msatl/ssl_comparison", "msatl/unprinted"):
+        for profile in PROFILES:
+            for row, kind, record in _recorded_stages(page, name, profile, every=True):
+                plain = record.body["spec"]["network"]["variant"] == "baseline"
+                if kind in kinds and not (plain and name == "msatl/ssl_comparison"):
+                    found.setdefault(row, record)
     return found
 
 
-def _recorded_stages(page: Page, name: str, profile: str) -> Iterator[tuple[str, type, Record]]:
-    """Yield row, kind of settings and record of what R-50's rows of a plan go on from, once each.
+def collapsed_alone(page: Page) -> str:
+    """Say how many recorded stages of SSTL-M from random weights ended collapsed."""
+    alone = [one for row, one in other_stages(page).items() if row.endswith(ALONE)]
+    if not alone:
+        return NOT_YET
+    ends = [record.curve.dropna(subset=["collapsed"])["collapsed"].iloc[-1] for record in alone]
+    return f"{sum(map(bool, ends))} of {len(ends)} such stages ended collapsed"
 
-    Seeds of the last stage may share the one before it.
+
+def _recorded_stages(
+    page: Page, name: str, profile: str, *, every: bool = False
+) -> Iterator[tuple[str, type, Record]]:
+    """Yield row, kind of settings and record of what rows of a plan go on from, once each.
+
+    Of R-50 without attention, or of every network. Seeds of the last stage may share the one
+    before it.
     """
     from covidlib.plans import plan
 
     seen = set()
     for row in plan(name, profile, phantoms=False).rows:
         for stage in (spec.init for spec in row.specs):
-            if stage.network.slug != "r50-baseline" or stage.key in seen:
+            if stage.key in seen or not (every or stage.network.slug == "r50-baseline"):
                 continue
             seen.add(stage.key)
             if folder := recorded_folder(page.recorded, "msatl", stage.key):

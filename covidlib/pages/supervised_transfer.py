@@ -1,7 +1,6 @@
 """STL-N, STL-M and Table 1 (``notebooks/msatl/supervised_transfer.py``)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from matplotlib.axes import Axes
 
@@ -16,9 +15,9 @@ from covidlib.runs.executor import execute
 from covidlib.runs.record import Record
 from covidlib.runs.recorded import recorded
 from covidlib.runs.store import Store
-from covidlib.tables import ComparisonTable, Row, comparison_table, format_interval
+from covidlib.tables import ComparisonTable, Row, comparison_table, format_interval, left_open
 from covidlib.training.data import training_data
-from covidlib.verdicts import NOT_TESTABLE, Measured
+from covidlib.verdicts import Measured
 
 NAME = "msatl/supervised_transfer"
 IMAGENET = "imagenet"
@@ -87,10 +86,8 @@ def gains_table(done: Runs, known: Runs) -> ComparisonTable:
 
 def _judged(found: ComparisonTable, known: Runs) -> ComparisonTable:
     """Leave the verdicts open on rows whose recorded runs saw other images than ImageNet."""
-    elsewhere = {label for label, records in known.items() if not _on_imagenet(records)}
-    open_ = [label in elsewhere for label, _ in found.frame.index]
-    verdicts = found.frame["verdict"].mask(open_, NOT_TESTABLE)
-    return replace(found, frame=found.frame.assign(verdict=verdicts))
+    elsewhere = [label for label, records in known.items() if not _on_imagenet(records)]
+    return left_open(found, elsewhere)
 
 
 def _measured(records: Sequence[Record]) -> Measured | tuple[()]:

@@ -197,7 +197,7 @@ with figures.style():
 # %% tags=["table"]
 for name, value in parts.sentences(slices, held, known, page.seed).items():
     page.glue(name, value)
-parts.ends_table(runs, known, parts.unprinted_stages(page))
+parts.ends_table(runs, known, parts.other_stages(page))
 
 # %% [markdown]
 # ## Limits, and where to go next

@@ -9,9 +9,11 @@ import torch
 
 from covidlib.book import Page, Parameters
 from covidlib.explain import stretch
-from covidlib.heat_scores import ATTENTION, BLOB, GRAD_CAM, KINDS, HeatScores
+from covidlib.heat_scores import ATTENTION, BLOB, GRAD_CAM, KINDS, HeatScores, read
 from covidlib.pages import heatmaps as parts
 from covidlib.pages.results import NOT_YET
+from covidlib.paths import RESULTS
+from covidlib.runs.record import Record
 
 
 def scored(kind, inside, seed=0, phantom=False):
@@ -40,7 +42,8 @@ def test_slices_are_spaced_evenly_by_a_rule():
 
 def test_heat_is_set_against_the_lungs_share_of_the_image():
     inside = [0.35, 0.35, np.nan, 0.45]
-    table = parts.table([scored(GRAD_CAM, inside)], [scored(BLOB, [0.5] * 4, phantom=True)])
+    bell = scored(BLOB, [0.5] * 4, phantom=True)
+    table = parts.table([scored(GRAD_CAM, inside)], [bell], {})
     line = table.frame.loc[f"{GRAD_CAM}, recorded"]
     assert (line["slices"], line["without heat"], line["called positive"]) == ("4", "1", "75%")
     assert (line["heat in lungs"], line["chance"]) == ("0.383", "0.250")
@@ -50,6 +53,30 @@ def test_heat_is_set_against_the_lungs_share_of_the_image():
     assert pd.isna(bell["called positive"])  # it is no network
     assert table.frame.loc[f"{ATTENTION}, recorded", "heat in lungs"] == NOT_YET
     assert len(table.frame) == 2 * len(KINDS)
+
+
+def test_networks_that_no_longer_work_at_the_size_of_the_maps_are_named():
+    maps = [scored(GRAD_CAM, [0.3] * 4), scored(GRAD_CAM, [0.3] * 4, seed=1)]
+    homes = {"a-run": (0.9, 64)}
+    line = parts.table(maps, [], homes).frame.loc[f"{GRAD_CAM}, recorded"]
+    assert line["called positive"] == "75%; 90% at 64 pixels"
+    told = parts.out_of_place([*maps, scored(BLOB, [0.5] * 4)], homes)
+    assert told == (
+        "R-50 calls 75% of them positive, where it finds 90% of the positive ones at the 64 "
+        "pixels of its training"
+    )
+    assert parts.out_of_place(maps, {}) == parts.out_of_place([], homes) == NOT_YET
+
+
+def test_what_a_network_finds_at_the_size_of_its_training_is_in_its_record(tmp_path):
+    page = Page(Parameters(), None, tmp_path, RESULTS)
+    known = [one for one in read(RESULTS) if one.kind == GRAD_CAM]
+    found = parts.at_home(page, [*known, scored(ATTENTION, [0.3] * 4)])
+    assert set(found) == {one.key for one in known}
+    for key, (share, size) in found.items():
+        tested = Record(RESULTS / "msatl" / key).test
+        ill = tested[tested["label"] == "COVID"]
+        assert share == pytest.approx((ill["p_COVID"] > 0.5).mean()) and size == 64
 
 
 def test_the_first_box_tells_what_is_recorded_and_nothing_else():

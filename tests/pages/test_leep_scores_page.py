@@ -20,13 +20,14 @@ from covidlib.transferability import FROM_FEATURES
 R50 = [("r50", variant) for variant in ("baseline", "attn1", "attn5")]
 
 
-def stage(network, stages="stl_n", **values):
+def stage(network, stages="stl_n", classes=1000, **values):
     """Return what the page asks of the scores of one stage."""
     names = ("LEEP", "NCE", *FROM_FEATURES, "parameters")
     numbers = dict.fromkeys(names, 0.0) | values
     return SimpleNamespace(
         network=network,
         stages=stages,
+        classes=classes,
         scores={name: Interval(v, v - 0.1, v + 0.1, 1, 425) for name, v in numbers.items()},
         bounds={"-H(Y)": -0.688},
         provenance={"profile": "laptop", "phantom": False},
@@ -45,6 +46,18 @@ def test_leep_stands_in_bits_beside_the_paper_and_within_its_bounds():
     assert (bits["verdict"], nats["verdict"]) == ("reproduced", "")
     other = frame.loc[("R-50 1 ATTN, STL-N", parts.BITS)]
     assert other["recorded"] is None and other["verdict"] == "not testable here"
+
+
+@pytest.mark.parametrize(
+    ("stages", "classes", "judged"),
+    [("none", 2, False), ("stl_n", 100, False), ("stl_n", 1000, True), ("stl_n+stl_m", 3, True)],
+)
+def test_sources_that_are_not_the_paper_s_get_no_verdict(stages, classes, judged):
+    frame = parts.table([], [stage(("r50", "baseline"), stages, classes, LEEP=-0.3)]).frame
+    words = parts.STAGES[stages]
+    bits, nats = (frame.loc[(f"R-50 baseline, {words}", name)] for name in (parts.BITS, parts.NATS))
+    assert bits["recorded"] is not None and nats["verdict"] == ""
+    assert bits["verdict"] == ("above" if judged else "not testable here")
 
 
 def test_a_recorded_stage_without_scores_is_not_among_the_trainings_behind_them(tmp_path):
