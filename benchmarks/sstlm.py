@@ -1,6 +1,9 @@
 """What a step of SSTL-M costs beside its compute ceiling, and what fused attention saves.
 
     python benchmarks/sstlm.py --size 112 --batch 16
+    python benchmarks/sstlm.py --size 64 --batch 32 --rounds 9 --keep book/results/msatl/cost
+
+The second keeps the times, which the page on SSTL-M shows.
 
 The ceiling is the same query and key encoders, heads, queue, losses and optimiser on constant views
 and regions that are already on the device: what is left is cropping, augmenting and the loop. Both
@@ -15,6 +18,8 @@ Memory of attention is what the layers of R-50 keep for their backward pass.
 from turns import Contestant, chosen_device, described, in_the_loop, measure
 
 # isort: split
+import json
+from pathlib import Path
 from typing import Annotated
 
 import torch
@@ -26,8 +31,11 @@ from torch import Tensor
 
 from covidlib.clock import own_clock
 from covidlib.data.batches import Batch
+from covidlib.files import save
 from covidlib.models.attention_memory import matrix_bytes, network_bytes
 from covidlib.models.attention_resnet import AttentionResNetSettings
+from covidlib.pages.self_supervised_transfer import STEP
+from covidlib.runs.provenance import hardware, software
 from covidlib.settings import SstlmSettings
 from covidlib.training.convolutions import fast_convolutions
 from covidlib.training.method import Inputs
@@ -102,6 +110,7 @@ def main(
     rounds: Annotated[int, typer.Option(help="Turns of each contestant.")] = 4,
     steps: Annotated[int, typer.Option(help="Steps per turn.")] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda; the best there is if empty.")] = "",
+    keep: Annotated[Path | None, typer.Option(help="Folder to keep the times in.")] = None,
 ) -> None:
     """Compare a step of SSTL-M with its compute ceiling, and the memory of two attentions."""
     chosen = chosen_device(device)
@@ -114,6 +123,11 @@ def main(
         OURS: in_the_loop(Sstlm(network.build(2), settings, data, 0), chosen),
     }
     seconds = measure(contestants, rounds, steps, chosen, own_clock(chosen))
+    if keep:
+        body = {"ceiling": seconds[CEILING], "covidlib": seconds[OURS], "size": size}
+        body |= {"batch": batch, "regions": regions, "depth": depth}
+        body |= {"threads": torch.get_num_threads(), "provenance": software() | hardware(chosen)}
+        save(keep / STEP.name, json.dumps(body, indent=1) + "\n")
     title = f"SSTL-M, R-{depth}, {size} pixels, batch {batch}, {regions} with lobes"
     console = Console()
     console.print(show(seconds, batch, f"{title}, {described(chosen)}"))

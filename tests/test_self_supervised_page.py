@@ -1,3 +1,4 @@
+import json
 import math
 from pathlib import Path
 from types import SimpleNamespace
@@ -182,3 +183,16 @@ def test_stages_of_other_networks_and_of_unprinted_rows_are_found():
     assert parts.collapsed_alone(SimpleNamespace(recorded=folder / "nowhere")) == NOT_YET
     alone = found["R-50 baseline w SSTL-M alone"]
     assert alone.metrics["seen_test"] == 0 and alone.body["spec"]["init"] is None
+
+
+def test_a_step_stands_beside_its_ceiling(tmp_path):
+    page = Page(Parameters(), None, tmp_path, tmp_path)
+    assert parts.step_table(page).frame.loc["SSTL-M", "ms per step"] == NOT_YET
+    body = {"ceiling": [1.0, 2.0, 4.0], "covidlib": [2.0, 2.0, 5.0], "size": 64, "batch": 32}
+    body |= {"regions": 4, "depth": 50, "threads": 1, "provenance": {"hardware": "a CPU"}}
+    (tmp_path / parts.STEP).parent.mkdir(parents=True)
+    (tmp_path / parts.STEP).write_text(json.dumps(body))
+    found = parts.step_table(page)
+    assert found.frame.loc["covidlib"].tolist() == ["2,000", "16.0", "0.80", "0.50 to 1.00"]
+    assert found.frame.iloc[0]["of the ceiling"] == "1.00"
+    assert "a CPU, 1 thread. Medians of 3 rounds" in found.caption

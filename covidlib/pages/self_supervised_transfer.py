@@ -1,7 +1,9 @@
 """Runs of self-supervision and their recipes (``notebooks/msatl/self_supervised_transfer.py``)."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,6 +25,7 @@ from covidlib.settings import MocoSettings, SimclrSettings, SstlmSettings
 
 METHODS = {"SSTL-M": "ours", "MoCo": "moco", "SimCLR": "simclr"}
 ALONE = "SSTL-M alone"  # how the rows of SSTL-M from random weights end
+STEP = Path("msatl", "cost", "sstlm_step.json")  # below the folder of results
 EPOCHS = 3  # of the page's own runs, in every profile
 
 # What the papers of the two baselines print for ImageNet, by field of the settings.
@@ -201,6 +204,31 @@ def _end(record: Record) -> dict[str, str | None]:
         "lobes": f"{last['region_accuracy']:.2f}" if "region_accuracy" in last else None,
         "collapsed": f"{looks['collapsed'].sum():.0f} of {len(looks)}",
     }
+
+
+def step_table(page: Page) -> PlainTable:
+    """Return what a step of SSTL-M costs beside its compute ceiling, as it was measured."""
+    source = page.recorded / STEP
+    if not source.is_file():
+        return PlainTable(pd.DataFrame({"ms per step": [NOT_YET]}, index=["SSTL-M"]))
+    body = json.loads(source.read_text("utf-8"))
+    ceiling, ours = (np.array(body[name]) for name in ("ceiling", "covidlib"))
+    rows = {
+        name: {
+            "ms per step": f"{1e3 * np.median(taken):,.0f}",
+            "images per second": f"{body['batch'] / np.median(taken):.1f}",
+            "of the ceiling": f"{np.median(ceiling / taken):.2f}",
+            "range over rounds": f"{(ceiling / taken).min():.2f} to {(ceiling / taken).max():.2f}",
+        }
+        for name, taken in (("same computation, nothing else", ceiling), ("covidlib", ours))
+    }
+    threads = f"{body['threads']} thread" + "s" * (body["threads"] > 1)
+    note = (
+        f"R-{body['depth']}, {body['size']} pixels, {body['batch']} images, lobes of "
+        f"{body['regions']}; {body['provenance']['hardware']}, {threads}. Medians of {len(ours)} "
+        "rounds of turns, ratios within a round."
+    )
+    return PlainTable(pd.DataFrame.from_dict(rows, orient="index"), note)
 
 
 def told(known: Mapping[str, Sequence[Record]]) -> str:

@@ -183,11 +183,9 @@ parts.settings_table(profile)
 # The *probe* lets the nearest training slices vote on each validation slice: labels serve the curve, never the loss.
 # *Spread* is 0 when every slice gets the same vector and 1 when vectors fill the sphere evenly, *directions* says in how many they vary; where either is next to nothing, the look is marked as collapsed.
 
-# %%
+# %% mystnb={"figure": {"name": "fig-msatl-contrast-curves", "caption": "Loss, probe on validation slices, and spread of their projections per epoch: recorded stages of R-50 on real slices (left), and short runs of this page (right)."}} tags=["hide-input"]
 runs = parts.short_runs(page)
 known = parts.recorded_runs(page)
-
-# %% mystnb={"figure": {"name": "fig-msatl-contrast-curves", "caption": "Loss, probe on validation slices, and spread of their projections per epoch: recorded stages of R-50 on real slices (left), and short runs of this page (right)."}} tags=["hide-input"]
 with figures.style():
     fig, axes = plt.subplots(3, 2, figsize=(9, 9.5))
     parts.draw_runs(axes, runs, known)
@@ -198,6 +196,14 @@ with figures.style():
 for name, value in parts.sentences(slices, held, known, page.seed).items():
     page.glue(name, value)
 parts.ends_table(runs, known, parts.other_stages(page))
+
+# %% [markdown]
+# ## What a step costs
+#
+# The ceiling is the same encoders, losses and optimiser on views and regions that lie on the device already; what is left is cropping, augmenting and the loop (`benchmarks/sstlm.py`).
+
+# %% tags=["table"]
+parts.step_table(page)
 
 # %% [markdown]
 # ## Limits, and where to go next
