@@ -102,6 +102,12 @@ parts.relatives(done, "This run, phantoms." if page.phantom else "This run.")
 # %% tags=["table"]
 leep_agreement.agreement(page, known)
 
+# %% [markdown]
+# After both supervised stages, from which no row of the paper goes on:
+
+# %% tags=["table"]
+leep_agreement.agreement(page, known, "stl_n+stl_m")
+
 # %% tags=["hide-input"]
 for name, value in parts.sentences(page, table, known, done).items():
     page.glue(name, value)

@@ -11,10 +11,12 @@ from covidlib.evaluation import Interval
 from covidlib.pages import leep_agreement
 from covidlib.pages import leep_scores as parts
 from covidlib.pages.results import NOT_YET
+from covidlib.paths import RESULTS
 from covidlib.plans import plan
 from covidlib.runs.record import RECORD
+from covidlib.runs.recorded import recorded
 from covidlib.runs.spec import described
-from covidlib.stage_scores import PLAN
+from covidlib.stage_scores import PLAN, read
 from covidlib.transferability import FROM_FEATURES
 
 R50 = [("r50", variant) for variant in ("baseline", "attn1", "attn5")]
@@ -88,6 +90,24 @@ def test_scores_are_compared_with_what_needs_none():
     assert list(frame.index)[-2:] == ["parameters", leep_agreement.TOP]
     some = leep_agreement.compare(scores, truth, {R50[0]: 0.5}).frame
     assert leep_agreement.TOP not in some.index
+
+
+def test_both_scored_stages_are_set_beside_what_was_tuned_from_them():
+    page = Page(Parameters(), None, RESULTS, RESULTS)
+    scores = read(RESULTS)
+    for stages, words in (("stl_n", "STL-N"), ("stl_n+stl_m", "STL-N, STL-M")):
+        found = leep_agreement.agreement(page, scores, stages)
+        assert f"3 networks after {words}." in found.caption
+        assert (leep_agreement.TOP in found.frame.index) == (stages == "stl_n")
+        own = {s.network: s for s in scores if s.stages == stages and s.network[0] == "r50"}
+        label = {"stl_n": "w STL-N", "stl_n+stl_m": "w STL-N w STL-M"}[stages]
+        topic = "msatl/ablation" if stages == "stl_n" else "msatl/unprinted"
+        runs = recorded(topic, RESULTS)
+        names = {"baseline": "baseline", "attn1": "1 ATTN", "attn5": "5 ATTNs"}
+        areas = [runs[f"R-50 {names[v]} {label}"][0].metrics["auc"] for _, v in own]
+        leep = [one.scores["LEEP"].value for one in own.values()]
+        pearson = np.corrcoef(leep, areas)[0, 1]
+        assert float(found.frame.loc["LEEP", "Pearson"]) == pytest.approx(pearson, abs=0.006)
 
 
 def test_two_networks_have_no_order_to_speak_of():

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from scipy import integrate, linalg, optimize, stats
 from sklearn.covariance import ledoit_wolf
+from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LinearRegression
+from sklearn.mixture import GaussianMixture
 from synthetic_sources import features
 
 from covidlib.errors import DataError
@@ -423,3 +425,67 @@ def test_principal_components_keep_the_share_of_variance_asked_for():
         kept = principal(values, share)
         assert kept.var(axis=0).sum() >= share * total - 1e-9
         assert kept[:, :-1].var(axis=0).sum() < share * total
+
+
+def slow_discriminant(values, labels, lam):
+    """Log-probabilities of Gaussians with one regularised covariance, image by image."""
+    classes, dimensions = range(labels.max() + 1), values.shape[1]
+    means = [values[labels == c].mean(axis=0) for c in classes]
+    inside = sum(np.outer(v - means[c], v - means[c]) for v, c in zip(values, labels, strict=True))
+    covariance = (1 - lam) * inside / len(values) + lam * np.eye(dimensions)
+    rows = []
+    for value in values:
+        logs = [
+            math.log((labels == c).mean())
+            + stats.multivariate_normal(means[c], covariance).logpdf(value)
+            for c in classes
+        ]
+        rows.append(np.array(logs) - np.logaddexp.reduce(logs))
+    return np.array(rows), means
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_sfda_is_two_discriminants_with_harder_images_between_them(classes):
+    values, labels = features(31, classes=classes)
+    means = class_means(values, labels)
+    spread = np.linalg.eigvalsh((values - means).T @ (values - means) / len(values)).max()
+    lam = max(math.exp(-5 * spread), 1e-10)
+    logs, centres = slow_discriminant(values, labels, lam)
+    harder = []
+    for value, label, log in zip(values, labels, logs, strict=True):
+        soft = np.exp(np.exp(log)) / np.exp(np.exp(log)).sum()
+        others = np.mean([m for c, m in enumerate(centres) if c != label], axis=0)
+        harder.append(soft[label] * value + (1 - soft[label]) * others)
+    final, _ = slow_discriminant(np.array(harder), labels, lam)
+    expected = np.mean([log[c] for log, c in zip(final, labels, strict=True)])
+    assert sfda(values, labels) == pytest.approx(expected, rel=1e-4)
+
+
+def test_gbc_of_three_classes_is_a_sum_over_pairs():
+    values, labels = features(32, dimensions=3, classes=3)
+    expected = 0.0
+    for one in range(3):
+        for two in range(3):
+            if one != two:
+                first, second = values[labels == one], values[labels == two]
+                a, b = first.var(axis=0).mean(), second.var(axis=0).mean()
+                apart = ((first.mean(axis=0) - second.mean(axis=0)) ** 2).sum()
+                distance = apart / (4 * (a + b)) + 1.5 * math.log((a + b) / (2 * math.sqrt(a * b)))
+                expected -= math.exp(-distance)
+    assert gbc(values, labels) == pytest.approx(expected)
+
+
+def test_n_leep_is_counted_over_a_mixture_of_another_library_s_components():
+    values, labels = features(33, images=90)
+    reduced = PCA(0.8, svd_solver="full").fit_transform(values)
+    scaled = reduced / math.sqrt(reduced.var(axis=0).sum())
+    mixture = GaussianMixture(10, covariance_type="diag", random_state=0, max_iter=200)
+    theta = mixture.fit(scaled).predict_proba(scaled)
+    total = 0.0
+    for row, label in zip(theta, labels, strict=True):
+        chance = 0.0
+        for component in range(10):
+            mass = theta[:, component].sum()
+            chance += row[component] * theta[labels == label, component].sum() / mass
+        total += math.log(chance)
+    assert n_leep(values, labels) == pytest.approx(total / len(labels), abs=1e-6)
