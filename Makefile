@@ -24,6 +24,8 @@ INSTALLED := $(VENV)/.covidlib-installed
 RUN := "$(IN)python" -m covidlib.publish
 STORE := "$(IN)python" -c 'from covidlib.paths import store_root; print(store_root())'
 CHOICE := --build "$(BUILD)" --profile "$(PROFILE)" --data "$(DATA)" --seed "$(SEED)"
+# What is recorded needs more than the seconds of smoke.
+REAL := $(if $(filter file,$(origin PROFILE)),laptop,$(PROFILE))
 ASKED := $(if $(GPU),--gpu) $(if $(FORCE),--force)
 
 .PHONY: help install book pages browse nightly remember reference scores test pair lint format bench check clean
@@ -68,7 +70,9 @@ remember: $(INSTALLED) ## append this store's runs to HISTORY and look for what 
 	  "$(IN)covidlib" results compare earlier latest --history "$(HISTORY)" --fail)
 
 reference: $(INSTALLED) ## make every run of a paper and record it: PAPER=msatl|magsd|manet|across
-	@"$(IN)covidlib" reference "$(PAPER)" --profile "$(PROFILE)" --data "$(DATA)"
+	@[ "$(DATA)" != phantoms ] || { echo "runs of phantoms are not recorded; name the images:" \
+	  "make reference PAPER=$(PAPER) DATA=FOLDER, with PROFILE=paper on a GPU" >&2; exit 1; }
+	@"$(IN)covidlib" reference "$(PAPER)" --profile "$(REAL)" --data "$(DATA)"
 
 # Weights are not recorded, so these are computed where `reference` left them.
 SCORES_msatl := stage_scores heat_scores
@@ -77,7 +81,7 @@ SCORES_manet := lung_heat elsewhere
 SCORES_across := benchmark
 scores: $(INSTALLED) ## keep what needs the weights of recorded runs: LEEP, heatmaps, other images
 	@for part in $(SCORES_$(PAPER)); do \
-	  "$(IN)python" -m covidlib.$$part --profile "$(PROFILE)" --data "$(DATA)" || exit 1; done
+	  "$(IN)python" -m covidlib.$$part --profile "$(REAL)" --data "$(DATA)" || exit 1; done
 
 test: $(INSTALLED) ## run every test
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} "$(IN)python" -m pytest -n 2 $(TESTS)
