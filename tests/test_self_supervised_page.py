@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,12 +10,15 @@ import pytest
 import torch
 from matplotlib import pyplot as plt
 
-from covidlib import diagrams
+from covidlib import diagrams, lobe_findings
 from covidlib.book import Page, Parameters
+from covidlib.data import open_dataset
+from covidlib.errors import DataError
 from covidlib.models.lung_boxes import WAYS, locate
 from covidlib.pages import contrastive_loss, lobes, stage_sources
 from covidlib.pages import self_supervised_transfer as parts
 from covidlib.pages.results import NOT_YET
+from covidlib.paths import RESULTS
 from covidlib.training.contrastive_losses import info_nce
 
 
@@ -74,10 +78,33 @@ def test_examples_show_every_way_once_and_stay_in_order():
 def test_the_table_counts_every_slice(tmp_path):
     page = Page(Parameters(), None, tmp_path, tmp_path)
     found = lobes.slices(page)
-    table = lobes.ways_table(found).frame
-    assert list(table.index) == list(WAYS) and table["slices"].sum() == len(found.images)
-    assert lobes.whole_share(found) == table["slices"]["whole image"] / len(found.images)
-    assert found.regions(0).shape == (5, lobes.SIDE, lobes.SIDE)
+    known = lobe_findings.LobeFindings(np.array([0, 3, 3]), np.array([0.5, 1.0, 1.0]), {})
+    table = lobes.ways_table(found, known).frame
+    counts = table["slices, this run"]
+    assert list(table.index) == list(WAYS) and counts.sum() == len(found.images)
+    share = lobes.whole_share(found.found.way.numpy())
+    assert share == counts["whole image"] / len(found.images)
+    assert table["slices, recorded"].tolist() == [1, 0, 0, 2]
+    assert table["box, recorded"].tolist() == ["50%", None, None, "100%"]
+    assert "slices, recorded" not in lobes.ways_table(found, None).frame
+    assert found.regions(0).shape == (5, lobe_findings.SIDE, lobe_findings.SIDE)
+
+
+def test_what_is_found_in_real_slices_is_kept_once_and_what_is_drawn_never(tmp_path, real_data):
+    assert lobe_findings.read(tmp_path) is None
+    real = lobe_findings.find(open_dataset("covid-ct", real_data))
+    assert len(real.way) == len(real.area) == 425
+    lobe_findings.write(real, tmp_path)
+    again = lobe_findings.read(tmp_path)
+    assert (again.way == real.way).all()
+    np.testing.assert_allclose(again.area, real.area, atol=1e-4)
+    committed = lobe_findings.read(RESULTS)
+    assert (committed.way == real.way).all() and (committed.area == again.area).all()
+    with pytest.raises(DataError, match="is there"):
+        lobe_findings.write(real, tmp_path)
+    drawn = replace(real, provenance=real.provenance | {"phantom": True})
+    with pytest.raises(DataError, match="only findings of real"):
+        lobe_findings.write(drawn, tmp_path / "other")
 
 
 def test_each_region_of_drawn_slices_holds_its_own_lobe_most():

@@ -17,11 +17,11 @@ from covidlib.data.preprocessing import Preprocessing
 from covidlib.data_page import PlainTable
 from covidlib.figures import image_grid
 from covidlib.figures.style import PALETTE
+from covidlib.lobe_findings import SIDE, LobeFindings, box_areas
 from covidlib.models.lobes import LOBES, NAMES, crop_and_resize, cut, location_tuples
-from covidlib.models.lung_boxes import WAYS, Located, boundary_map, extent, locate, otsu
+from covidlib.models.lung_boxes import WAYS, WHOLE, Located, boundary_map, extent, locate, otsu
 from covidlib.settings.contrastive import LOBE_BOXES
 
-SIDE = 128  # pixels; enough to see a lobe
 MOST = 200  # slices located on a page in the "smoke" profile
 
 
@@ -68,22 +68,32 @@ def examples(chosen: Slices, number: int) -> list[int]:
     return sorted(picked[:number], key=lambda place: int(chosen.found.way[place]))
 
 
-def ways_table(chosen: Slices) -> PlainTable:
-    """Count how the lungs were found, with the share of the slice that their box takes."""
-    box, way = chosen.found.box, chosen.found.way
-    area = (box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1])
-    rows = {}
-    for number, name in enumerate(WAYS):
-        here = area[way == number]
-        share = f"{here.median():.0%}" if len(here) else None
-        rows[name] = {"slices": len(here), "share": f"{len(here) / len(way):.0%}", "box": share}
-    note = "box: median share of the slice that the lungs' box takes."
+def ways_table(chosen: Slices, known: LobeFindings | None) -> PlainTable:
+    """Count how the lungs were found, with the share of the slice that their box takes.
+
+    Args:
+        chosen: of this run.
+        known: of all real training slices, as far as they are recorded.
+    """
+    sides = {"this run": (chosen.found.way.numpy(), box_areas(chosen.found.box))}
+    if known is not None:
+        sides = {"recorded": (known.way, known.area)} | sides
+    rows: dict[str, dict[str, object]] = {name: {} for name in WAYS}
+    for side, (way, area) in sides.items():
+        for number, name in enumerate(WAYS):
+            here = area[way == number]
+            rows[name][f"slices, {side}"] = len(here)
+            rows[name][f"share, {side}"] = f"{len(here) / len(way):.0%}"
+            rows[name][f"box, {side}"] = f"{np.median(here):.0%}" if len(here) else None
+    note = (
+        "Box: median share of the slice that the lungs' box takes. Recorded: all training slices."
+    )
     return PlainTable(pd.DataFrame(rows).T.rename_axis("found by"), note)
 
 
-def whole_share(chosen: Slices) -> float:
-    """Return the share of slices whose box is the whole image."""
-    return float((chosen.found.way == len(WAYS) - 1).double().mean())
+def whole_share(way: np.ndarray) -> float:
+    """Return the share of slices whose box is the whole image; ``way`` as in ``Located``."""
+    return float((way == WHOLE).mean())
 
 
 def draw_steps(axes: Sequence[Axes], image: Tensor) -> None:

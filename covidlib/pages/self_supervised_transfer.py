@@ -12,9 +12,10 @@ from matplotlib.axes import Axes
 from covidlib import figures
 from covidlib.book import Page
 from covidlib.data_page import PlainTable
+from covidlib.lobe_findings import SIDE, LobeFindings
 from covidlib.models.attention_resnet import AttentionResNetSettings
 from covidlib.pages.contrastive_loss import COUNTS, mean_weight, release
-from covidlib.pages.lobes import SIDE, Slices, box_error, whole_share
+from covidlib.pages.lobes import Slices, box_error, whole_share
 from covidlib.pages.results import NOT_YET, nothing
 from covidlib.plans.msatl_stages import self_supervised
 from covidlib.runs.executor import execute
@@ -245,12 +246,17 @@ def told(known: Mapping[str, Sequence[Record]]) -> str:
 
 
 def sentences(
-    chosen: Slices, held: pd.DataFrame, known: Mapping[str, Sequence[Record]], seed: int
+    chosen: Slices,
+    real: LobeFindings | None,
+    held: pd.DataFrame,
+    known: Mapping[str, Sequence[Record]],
+    seed: int,
 ) -> dict[str, float | int | str]:
     """Return the numbers of the page's sentences.
 
     Args:
         chosen: slices whose lungs were located.
+        real: where they were found in all real training slices, if recorded.
         held: what the regions of drawn slices hold.
         known: recorded stages, by method.
         seed: of the drawn slices.
@@ -263,7 +269,10 @@ def sentences(
         "no_lung_high": float(held["no lung"].max()),
         "ended": told(known),
         "located": len(chosen.images),
-        "whole": whole_share(chosen),
+        "whole": whole_share(chosen.found.way.numpy()),
+        "whole_real": NOT_YET
+        if real is None
+        else f"{whole_share(real.way):.0%} of {len(real.way)} real training slices",
         "error": box_error(seed=seed),
         "side": SIDE,
         "negatives": COUNTS[1],

@@ -12,7 +12,7 @@
 # This page follows both tasks step by step, shows what is cut out of real or drawn slices, and names the places where the text has to be interpreted.
 #
 # ```{admonition} In short
-# Lungs were looked for in {glue:text}`located` training slices; in {glue:text}`whole:.0%` of them nothing looked like two lungs, and the whole image was taken as their box.
+# Where nothing looks like two lungs, the whole image is taken as their box; recorded, in {glue:text}`whole_real`, and in {glue:text}`whole:.0%` of the {glue:text}`located` slices of this run.
 # On drawn slices, whose lungs are known, the boxes are right to {glue:text}`error:.0f` pixel of {glue:text}`side`.
 # Equation 2 as printed divides only the positive similarity by the temperature; {glue:text}`negatives` random negatives then weigh as little as {glue:text}`printed_weight:.4f` of a perfect pair.
 # Of the stage after STL-N and STL-M: {glue:text}`ended`.
@@ -26,7 +26,7 @@ seed = 0
 # %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 
-from covidlib import book, diagrams, figures
+from covidlib import book, diagrams, figures, lobe_findings
 from covidlib.pages import contrastive_loss, lobes
 from covidlib.pages import self_supervised_transfer as parts
 
@@ -137,7 +137,8 @@ with figures.style():
         figures.phantom_stamp(fig)
 
 # %% tags=["table"]
-lobes.ways_table(slices)
+real = lobe_findings.read(page.recorded)
+lobes.ways_table(slices, real)
 
 # %% [markdown]
 # What does a region hold?
@@ -193,7 +194,7 @@ with figures.style():
         figures.phantom_stamp(fig)
 
 # %% tags=["table"]
-for name, value in parts.sentences(slices, held, known, page.seed).items():
+for name, value in parts.sentences(slices, real, held, known, page.seed).items():
     page.glue(name, value)
 parts.ends_table(runs, known, parts.other_stages(page))
 
