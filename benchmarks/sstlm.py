@@ -114,6 +114,10 @@ def main(
 ) -> None:
     """Compare a step of SSTL-M with its compute ceiling, and the memory of two attentions."""
     chosen = chosen_device(device)
+    if keep and (keep / STEP.name).exists():
+        raise typer.BadParameter(f"{keep / STEP.name} is there; remove it to measure again")
+    if keep and software()["dirty"]:
+        raise typer.BadParameter("the library differs from its commit; commit it first")
     settings = SstlmSettings(
         size=size, batch=batch, lr=1e-3, epochs=10**6, region_images=regions, drop_last=True
     )

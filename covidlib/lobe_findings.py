@@ -1,4 +1,7 @@
-"""How the lungs are found in real CT slices: measured once and kept (msatl sec. 5.3)."""
+"""How the lungs are found in real CT slices: measured once and kept (msatl sec. 5.3).
+
+``python -m covidlib.lobe_findings --data FOLDER`` writes ``book/results/msatl/lobes``.
+"""
 
 import json
 from collections.abc import Mapping

@@ -216,10 +216,16 @@ def test_a_step_stands_beside_its_ceiling(tmp_path):
     page = Page(Parameters(), None, tmp_path, tmp_path)
     assert parts.step_table(page).frame.loc["SSTL-M", "ms per step"] == NOT_YET
     body = {"ceiling": [1.0, 2.0, 4.0], "covidlib": [2.0, 2.0, 5.0], "size": 64, "batch": 32}
-    body |= {"regions": 4, "depth": 50, "threads": 1, "provenance": {"hardware": "a CPU"}}
+    body |= {
+        "regions": 4,
+        "depth": 50,
+        "threads": 1,
+        "provenance": {"hardware": "a CPU", "device": "cpu"},
+    }
     (tmp_path / parts.STEP).parent.mkdir(parents=True)
     (tmp_path / parts.STEP).write_text(json.dumps(body))
     found = parts.step_table(page)
     assert found.frame.loc["covidlib"].tolist() == ["2,000", "16.0", "0.80", "0.50 to 1.00"]
     assert found.frame.iloc[0]["of the ceiling"] == "1.00"
     assert "a CPU, 1 thread. Medians of 3 rounds" in found.caption
+    assert "Processor time" in found.caption

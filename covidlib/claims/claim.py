@@ -46,11 +46,13 @@ class Partly:
         why: what is there, and what they give.
         records: the runs, below the folder of results.
         effects: what they give, in the claim's direction.
+        needs: what a test would take, where the claim's own needs are met.
     """
 
     why: str
     records: tuple[str, ...]
     effects: tuple[Effect, ...] = ()
+    needs: str = ""
 
 
 # A measured effect, a count, a part of the runs, or why there is none of these.
@@ -196,7 +198,8 @@ def needed(claim: Claim, found: Found, p_value: float, results: Path) -> str:
     rows = lacking(claim.experiment, results)
     verdict, _ = judge(claim, found, p_value)
     if verdict == NOT_TESTABLE:
-        return claim.needs or rows or "more runs of its rows"
+        own = found.needs if isinstance(found, Partly) else ""
+        return own or claim.needs or rows or "more runs of its rows"
     if verdict != INCONCLUSIVE or not isinstance(found, Effect):
         return ""
     told, printed = [rows] if rows else [], claim.printed_beside(found)

@@ -45,8 +45,8 @@ class Wanted(NamedTuple):
 def measured(name: str, units: Sequence[Wanted], results: Path) -> Effect | Partly | str:
     """Return the mean over units of a number per fold, or why there is none.
 
-    Units with fewer folds than others, or with one, are left out; what is left can speak against a
-    claim about all, not for it. Over the units the number is averaged fold by fold, so that images
+    Units with fewer folds than others, or with one, are left out; what is left decides nothing
+    about the mean over all. Over the units the number is averaged fold by fold, so that images
     that several data sets share are no evidence twice; the test is the corrected t test (Nadeau and
     Bengio 2003).
 
@@ -57,7 +57,10 @@ def measured(name: str, units: Sequence[Wanted], results: Path) -> Effect | Part
     """
     most = 0
     for known in cells_of([name], results):
-        found = [numbers([runs_of(cell, known) for cell in u.cells], u.number) for u in units]
+        try:
+            found = [numbers([runs_of(cell, known) for cell in u.cells], u.number) for u in units]
+        except DataError as error:  # of other images
+            return str(error)
         most = max(most, here := max(map(len, found)))
         if here > 1:
             kept = [(u, f) for u, f in zip(units, found, strict=True) if len(f) == here]
@@ -72,14 +75,14 @@ def measured(name: str, units: Sequence[Wanted], results: Path) -> Effect | Part
 def part_of(
     effect: Effect, kept: Sequence[Sequence[Cell]], units: Sequence[Sequence[Cell]]
 ) -> Effect | Partly:
-    """Return an effect of some units, which cannot support what is claimed of more.
+    """Return an effect of some units, which decides nothing that is claimed of the mean over more.
 
     Args:
         effect: of the units that are recorded.
         kept: the rows of each of these.
         units: the rows of each that is claimed.
     """
-    if effect.value <= 0 or len(kept) == len(units):
+    if len(kept) == len(units):
         return effect
     own, all_sets = (
         ", ".join(sorted({cell["dataset"] for cells in which for cell in cells}))
@@ -232,7 +235,7 @@ def hardest_pair(pair: tuple[str, str], records: Sequence[Record]) -> float:
 class Each(Every):
     """Several experiments that must all agree; some of them can refute what all would support.
 
-    While some are not recorded the others can speak against the claim, not for it.
+    While some are not recorded, or in part, the others can speak against the claim, not for it.
     """
 
     def __call__(self, results: Path) -> Effect | Partly | str:
@@ -242,14 +245,13 @@ class Each(Every):
         partly = [effect for one in found if isinstance(one, Partly) for effect in one.effects]
         if not whole and not partly:
             return found[0]
+        if whole and (len(whole) == len(found) or worst(whole).value <= 0):
+            return worst(whole)
         one = worst(whole + partly)
-        if one.value > 0 and len(whole) < len(found):
-            extent = f", {len(partly)} of them on some of its data sets" if partly else ""
-            return Partly(
-                f"{len(whole + partly)} of the {len(found)} comparisons that must hold are "
-                f"recorded{extent}; the weakest gives "
-                f"{one.value:+.3f} [{one.low:+.3f}, {one.high:+.3f}]",
-                one.records,
-                (one,),
-            )
-        return one
+        extent = f", {len(partly)} of them on some of its data sets" if partly else ""
+        return Partly(
+            f"{len(whole + partly)} of the {len(found)} comparisons that must hold can be tested"
+            f"{extent}; the weakest gives {one.value:+.3f} [{one.low:+.3f}, {one.high:+.3f}]",
+            one.records,
+            (one,),
+        )

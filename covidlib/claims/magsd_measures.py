@@ -18,6 +18,7 @@ from covidlib.claims.magsd_experiments import (
     printed_value,
 )
 from covidlib.claims.rows import Asked, Cell, cells_of, kept_of, names_of, runs_of
+from covidlib.errors import DataError
 from covidlib.evaluation.contrasts import Effect, over_draws, weakest
 from covidlib.evaluation.effects import smallest_seen
 from covidlib.localization_scores import (
@@ -58,7 +59,10 @@ class Spread:
         """Return the effect from the first profile that has three folds of a unit, or a reason."""
         most = 0
         for known in cells_of([self.plan], results):
-            found = [by_fold([runs_of(cell, known) for cell in cells]) for cells in self.units]
+            try:
+                found = [by_fold([runs_of(cell, known) for cell in cells]) for cells in self.units]
+            except DataError as error:  # of other images
+                return str(error)
             most = max(most, *map(len, found))
             if whole := [u for u, folds in zip(self.units, found, strict=True) if len(folds) > 2]:
                 effect = self._effect([folds for folds in found if len(folds) > 2])

@@ -146,6 +146,7 @@ def dealt_anew(results: Path) -> Effect | Partly | str:
             "neither network names a pneumonia on any of these images, so only their COVID-19 can "
             f"be compared, by which MA changes the balanced accuracy by {found.value:+.3f}",
             files,
+            needs="networks that know the pneumonias: more training, or larger images",
         )
     return replace(found, records=files)
 

@@ -139,8 +139,8 @@ def corrected_t(differences: Sequence[float], train: int, test: int) -> Comparis
     """Test a mean difference over folds whose training images overlap (Nadeau and Bengio 2003).
 
     Folds that all differ by as much, as two folds of few images often do, have no variance to test
-    with: p value and bounds are NaN, also where that difference is 0. So they are where a fold's
-    difference is.
+    with: p value and bounds are NaN, also where that difference is 0. They are NaN as well where a
+    fold's difference is.
 
     Args:
         differences: second minus first, one per fold (or per repeat of a fold).

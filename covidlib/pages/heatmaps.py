@@ -255,17 +255,14 @@ def _home(
 
 
 def out_of_place(recorded: Sequence[HeatScores], homes: Mapping[str, tuple[float, int]]) -> str:
-    """Say how well the networks of the recorded maps still classify at the size of the maps."""
+    """Say what share of positive slices the networks of the recorded maps call positive."""
     lines = []
     for kind, name in ((GRAD_CAM, "R-50"), (ATTENTION, "R-50 with five attention layers")):
         own = [one for one in recorded if one.kind == kind]
         if own and (home := _home(own, homes)):
-            lines.append(
-                f"{name} calls {np.mean([one.called for one in own]):.0%} of them positive, where "
-                f"it finds {home[0]:.0%} of the positive ones at the {home[1]} pixels of its "
-                "training"
-            )
-    return "; ".join(lines) or NOT_YET
+            called = np.mean([one.called for one in own])
+            lines.append(f"{name} {called:.0%} ({home[0]:.0%} at the {home[1]} of its training)")
+    return ", ".join(lines) or NOT_YET
 
 
 def told(recorded: Sequence[HeatScores]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from covidlib.data_page import PlainTable
+from covidlib.errors import DataError
 from covidlib.evaluation.comparisons import Comparison, corrected_t
 from covidlib.pages import results
 from covidlib.pages.results import NOT_YET, Results
@@ -26,7 +27,10 @@ def fold_test(first: Sequence[Record], second: Sequence[Record], metric: str) ->
     """
     if reason := results.mixed((*first, *second)):
         return reason
-    pairs = by_fold([first, second]).values()
+    try:
+        pairs = by_fold([first, second]).values()
+    except DataError as error:  # of other images
+        return str(error)
     if len(pairs) < 2:
         return NOT_YET if not pairs else "one fold: no test"
     gaps = [two.metrics[metric] - one.metrics[metric] for one, two in pairs]

@@ -228,6 +228,7 @@ def step_table(page: Page) -> PlainTable:
         f"R-{body['depth']}, {body['size']} pixels, {body['batch']} images, lobes of "
         f"{body['regions']}; {body['provenance']['hardware']}, {threads}. Medians of {len(ours)} "
         "rounds of turns, ratios within a round."
+        + (" Processor time of all threads." if body["provenance"]["device"] == "cpu" else "")
     )
     return PlainTable(pd.DataFrame.from_dict(rows, orient="index"), note)
 

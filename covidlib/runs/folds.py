@@ -32,8 +32,8 @@ def by_fold(rows: Sequence[Sequence[Record]]) -> dict[int, tuple[Record, ...]]:
             first = tested.setdefault(record.body["spec"]["data"]["dataset"], record)
             if set(first.test["sample"]) != set(record.test["sample"]):
                 raise DataError(
-                    f"{first.key} and {record.key} tested fold {fold} on different images: record "
-                    "them anew on the same data"
+                    f"{first.key} and {record.key} tested fold {fold} on different images: delete "
+                    "both from the results and record them anew on the same data"
                 )
     return found
 

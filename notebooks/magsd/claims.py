@@ -58,7 +58,7 @@ with figures.style():
 # ## Claim by claim
 #
 # Units are the data sets A, B and C; fold is compared with fold, by the $t$ test corrected for overlapping training sets (Nadeau and Bengio 2003).
-# A claim about all sets needs all of them: while one is not recorded, the others can only contradict it.
+# A claim about the mean over sets needs all of them. Of a claim about each set, one can contradict it, and all are needed to support it.
 
 # %% tags=["hide-input"]
 claims_blocks.blocks("magsd", found)

@@ -15,7 +15,7 @@
 # Recorded on the real images: {glue:text}`recorded_rows` of {glue:text}`rows` rows, {glue:text}`trainings` distinct trainings with all their stages, {glue:text}`minutes:.0f` minutes.
 # Verdicts over {glue:text}`cells` cells: {glue:text}`reproduced` reproduced, {glue:text}`below` below, {glue:text}`above` above, {glue:text}`untested` not testable here.
 # SSTL-M minus MoCo, AUC, over {glue:text}`moco_networks` of six networks: {glue:text}`moco_told`; minus SimCLR, over {glue:text}`simclr_networks`: {glue:text}`simclr_told`.
-# Recorded rows that cannot be told from chance: {glue:text}`at_chance`; such a row carries a mean over few networks.
+# Recorded rows that cannot be told from chance: {glue:text}`at_chance`; such a row can decide a mean over so few networks.
 # In print SSTL-M is ahead by at most {glue:text}`largest:.1f` points of accuracy, which is {glue:text}`images_of_largest:.1f` of 203 images.
 # ```
 
