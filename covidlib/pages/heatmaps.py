@@ -261,8 +261,9 @@ def out_of_place(recorded: Sequence[HeatScores], homes: Mapping[str, tuple[float
         own = [one for one in recorded if one.kind == kind]
         if own and (home := _home(own, homes)):
             called = np.mean([one.called for one in own])
-            lines.append(f"{name} {called:.0%} ({home[0]:.0%} at the {home[1]} of its training)")
-    return ", ".join(lines) or NOT_YET
+            at = f"at {own[0].size} pixels {called:.0%}, at the {home[1]} of training {home[0]:.0%}"
+            lines.append(f"{name} {at}")
+    return "; ".join(lines) or NOT_YET
 
 
 def told(recorded: Sequence[HeatScores]) -> str:

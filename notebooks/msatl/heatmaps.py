@@ -14,7 +14,7 @@
 # ```{admonition} In short
 # Recorded on real slices, heat in the lungs beyond chance: {glue:text}`recorded`.
 # Here {glue:text}`slices` positive test slices are looked at, at {glue:text}`size` pixels, where a map of the last layer has {glue:text}`cells`×{glue:text}`cells` cells.
-# Positive slices that the recorded networks call positive at this size: {glue:text}`out_of_place`. Where the two shares differ much, a map explains a network out of its place.
+# Share of positive slices that the recorded networks call positive: {glue:text}`out_of_place`. Where the two differ much, a map explains a network that is out of its place.
 # A map is worth looking at if its heat lies in the lungs more than chance, and if it changes when the network forgets what it learnt.
 # No lesion of COVID19-CT is drawn, so whether a map marks *infected* regions cannot be tested on real slices.
 # ```

@@ -61,7 +61,7 @@ def test_networks_that_no_longer_work_at_the_size_of_the_maps_are_named():
     line = parts.table(maps, [], homes).frame.loc[f"{GRAD_CAM}, recorded"]
     assert line["called positive"] == "75%; 90% at 64 pixels"
     told = parts.out_of_place([*maps, scored(BLOB, [0.5] * 4)], homes)
-    assert told == "R-50 75% (90% at the 64 of its training)"
+    assert told == "R-50 at 224 pixels 75%, at the 64 of training 90%"
     assert parts.out_of_place(maps, {}) == parts.out_of_place([], homes) == NOT_YET
 
 
