@@ -104,13 +104,13 @@ def table(found: pd.DataFrame) -> PlainTable:
             "features": found["features"].map("{:,.0f}".format),
             "squared length": found["squared length"].map("{:,.0f}".format),
             "largest stable rate": found["largest stable rate"].map("{:.2g}".format),
-            "the paper's rate": found["rate"].map("{:g}".format),
-            "times the largest": found["times"].map("{:.2g}".format),
+            "paper's rate, times that": found["times"].map("{:.2g}".format),
         }
     )
     note = (
         "This run, before the first step: mean over one batch of set A; the largest rate at which "
-        "momentum descent of the classifier alone does not leave its start."
+        "momentum descent of the classifier alone does not leave its start. The paper's rate is "
+        f"{found['rate'].iloc[0]:g}."
     )
     return PlainTable(shown, note)
 
