@@ -44,13 +44,19 @@ def box_areas(box: torch.Tensor) -> np.ndarray:
     return ((box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1])).numpy()
 
 
+def train_slices(dataset: Dataset) -> tuple[torch.Tensor, list[str]]:
+    """Return the training slices, uint8, (N, 1, S, S), and their names."""
+    cached = build_cache(dataset, Preprocessing(size=SIDE))
+    rows = (cached.table["split"] == "train").to_numpy().nonzero()[0]
+    names = cached.table["sample"].iloc[rows].tolist()
+    return torch.from_numpy(cached.images[rows])[:, None], names
+
+
 def find(dataset: Dataset) -> LobeFindings:
     """Locate the lungs in every training slice; no test slice is looked at."""
     from covidlib.runs.provenance import software
 
-    cached = build_cache(dataset, Preprocessing(size=SIDE))
-    rows = (cached.table["split"] == "train").to_numpy().nonzero()[0]
-    found = locate(torch.from_numpy(cached.images[rows])[:, None])
+    found = locate(train_slices(dataset)[0])
     provenance = software() | {
         "data": dataset.name, "fingerprint": dataset.fingerprint, "phantom": dataset.phantom,
     }  # fmt: skip

@@ -222,9 +222,7 @@ def table(
     return PlainTable(pd.DataFrame.from_dict(rows, orient="index"), note)
 
 
-def _line(
-    own: Sequence[HeatScores], homes: Mapping[str, tuple[float, int]] | None = None
-) -> dict[str, object]:
+def _line(own: Sequence[HeatScores], homes: Mapping[str, tuple[float, int]]) -> dict[str, object]:
     inside, area = np.mean([o.inside for o in own], axis=0), own[0].area  # over seeds
     kept = np.isfinite(inside)
     line: dict[str, object] = {"slices": f"{len(inside)}", "without heat": f"{(~kept).sum()}"}
@@ -233,7 +231,7 @@ def _line(
     patients = np.array(own[0].patients)
     found = paired([inside[kept] - area[kept]], groups=patients[kept])
     called = None if own[0].kind == BLOB else f"{np.mean([o.called for o in own]):.0%}"
-    if called and (home := _home(own, homes or {})):
+    if called and (home := _home(own, homes)):
         called += f"; {home[0]:.0%} at {home[1]} pixels"
     return line | {
         "heat in lungs": f"{inside[kept].mean():.3f}",
@@ -269,7 +267,7 @@ def out_of_place(recorded: Sequence[HeatScores], homes: Mapping[str, tuple[float
 def told(recorded: Sequence[HeatScores]) -> str:
     """Say how much heat each kind of map has in the lungs beyond chance, as recorded."""
     kinds = {kind: [one for one in recorded if one.kind == kind] for kind in KINDS}
-    lines = {kind: _line(own) for kind, own in kinds.items() if own}
+    lines = {kind: _line(own, {}) for kind, own in kinds.items() if own}
     found = [f"{kind} {line['difference']}" for kind, line in lines.items() if "difference" in line]
     return "; ".join(found) or NOT_YET
 

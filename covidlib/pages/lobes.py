@@ -11,13 +11,11 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from covidlib.book import Page
-from covidlib.data.cache import build_cache
 from covidlib.data.phantoms import draw_ct
-from covidlib.data.preprocessing import Preprocessing
 from covidlib.data_page import PlainTable
 from covidlib.figures import image_grid
 from covidlib.figures.style import PALETTE
-from covidlib.lobe_findings import SIDE, LobeFindings, box_areas
+from covidlib.lobe_findings import NAME, SIDE, LobeFindings, box_areas, train_slices
 from covidlib.models.lobes import LOBES, NAMES, crop_and_resize, cut, location_tuples
 from covidlib.models.lung_boxes import WAYS, WHOLE, Located, boundary_map, extent, locate, otsu
 from covidlib.settings.contrastive import LOBE_BOXES
@@ -50,13 +48,9 @@ class Slices:
 
 def slices(page: Page) -> Slices:
     """Locate the lungs in the page's training slices; no test slice is looked at."""
-    dataset = page.dataset("covid-ct", images=60, size=SIDE)
-    cached = build_cache(dataset, Preprocessing(size=SIDE))
-    rows = (cached.table["split"] == "train").to_numpy().nonzero()[0]
-    if page.profile == "smoke":
-        rows = rows[:: -(-len(rows) // MOST)]
-    images = torch.from_numpy(cached.images[rows])[:, None]
-    return Slices(images, locate(images), cached.table["sample"].iloc[rows].tolist())
+    images, names = train_slices(page.dataset(NAME, images=60, size=SIDE))
+    every = -(-len(names) // MOST) if page.profile == "smoke" else 1
+    return Slices(images[::every], locate(images[::every]), names[::every])
 
 
 def examples(chosen: Slices, number: int) -> list[int]:

@@ -21,6 +21,7 @@ from covidlib.plans.msatl_stages import self_supervised
 from covidlib.runs.executor import execute
 from covidlib.runs.record import Record, recorded_folder
 from covidlib.runs.recorded import PROFILES
+from covidlib.runs.spec import described
 from covidlib.runs.store import Store
 from covidlib.settings import MocoSettings, SimclrSettings, SstlmSettings
 
@@ -94,7 +95,8 @@ def recorded_runs(page: Page) -> dict[str, list[Record]]:
     found: dict[str, list[Record]] = {name: [] for name in METHODS}
     for profile in PROFILES:
         for _, kind, record in _recorded_stages(page, "msatl/ssl_comparison", profile):
-            found[names[kind]].append(record)
+            if _plain(record):
+                found[names[kind]].append(record)
         if any(found.values()):
             break
     return found
@@ -109,9 +111,8 @@ def other_stages(page: Page) -> dict[str, Record]:
     found: dict[str, Record] = {}
     for name in ("msatl/ssl_comparison", "msatl/unprinted"):
         for profile in PROFILES:
-            for row, kind, record in _recorded_stages(page, name, profile, every=True):
-                plain = record.body["spec"]["network"]["variant"] == "baseline"
-                if kind in kinds and not (plain and name == "msatl/ssl_comparison"):
+            for row, kind, record in _recorded_stages(page, name, profile):
+                if kind in kinds and not (_plain(record) and name == "msatl/ssl_comparison"):
                     found.setdefault(row, record)
     return found
 
@@ -125,20 +126,22 @@ def collapsed_alone(page: Page) -> str:
     return f"{sum(map(bool, ends))} of {len(ends)} such stages ended collapsed"
 
 
-def _recorded_stages(
-    page: Page, name: str, profile: str, *, every: bool = False
-) -> Iterator[tuple[str, type, Record]]:
+def _plain(record: Record) -> bool:
+    """Say whether a stage is one of R-50 without attention."""
+    return record.body["spec"]["network"] == described(AttentionResNetSettings(50))
+
+
+def _recorded_stages(page: Page, name: str, profile: str) -> Iterator[tuple[str, type, Record]]:
     """Yield row, kind of settings and record of what rows of a plan go on from, once each.
 
-    Of R-50 without attention, or of every network. Seeds of the last stage may share the one
-    before it.
+    Seeds of the last stage may share the one before it.
     """
     from covidlib.plans import plan
 
     seen = set()
     for row in plan(name, profile, phantoms=False).rows:
         for stage in (spec.init for spec in row.specs):
-            if stage.key in seen or not (every or stage.network.slug == "r50-baseline"):
+            if stage.key in seen:
                 continue
             seen.add(stage.key)
             if folder := recorded_folder(page.recorded, "msatl", stage.key):
