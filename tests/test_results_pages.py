@@ -15,7 +15,15 @@ from covidlib.pages import (
     without_transfer,
 )
 from covidlib.pages.improvements import improvements, over_plain, over_scratch
-from covidlib.pages.results import NOT_YET, Results, at_chance, effect, paired_table, printed
+from covidlib.pages.results import (
+    NOT_YET,
+    Results,
+    at_chance,
+    budget,
+    effect,
+    paired_table,
+    printed,
+)
 from covidlib.plans import plan
 from covidlib.runs.record import CURVE, PREDICTIONS, RECORD, Record
 from covidlib.runs.recorded import recorded
@@ -165,6 +173,15 @@ def test_every_pair_of_trainings_is_tested_and_equal_ones_do_not_differ(tmp_path
         ],
     }  # fmt: skip
     assert float(frame["AUC differs"].iloc[1]) > 0.3
+
+
+def test_the_budget_of_recorded_runs_is_told_by_their_records(tmp_path):
+    row = plan(without_transfer.NAME, "laptop", phantoms=False).rows[0]
+    longer = replace(row.specs[0], training=replace(row.specs[0].training, epochs=999))
+    kept = [keep(tmp_path, spec, predictions(20)) for spec in (*row.specs, longer)]
+    size, epochs = row.specs[0].training.size, row.specs[0].training.epochs
+    told = budget(kept)
+    assert told == f"{size} pixels for {epochs} epochs and {size} pixels for 999 epochs"
 
 
 def test_p_values_are_adjusted_over_the_table(benefit):

@@ -111,6 +111,12 @@ def judge(claim: Claim, found: Found, p_value: float) -> tuple[str, str]:
         found: what the experiment gave.
         p_value: its p value, adjusted for how many claims of the paper are tested.
     """
+    verdict, reason = _judged(claim, found, p_value)
+    part = found.part if isinstance(found, Effect) else ""
+    return verdict, f"{reason}; {part}" if part else reason
+
+
+def _judged(claim: Claim, found: Found, p_value: float) -> tuple[str, str]:
     if isinstance(found, str | Partly):
         return NOT_TESTABLE, found if isinstance(found, str) else found.why
     if isinstance(found, Counted):

@@ -15,6 +15,7 @@ from covidlib.runs.recorded import contrast_of
 Unit = Sequence[tuple[float, Cell]]  # weights and cells of published tables: one number
 Experiment = Callable[[Path], Effect | str]
 NOT_RECORDED = "its runs are not recorded yet"
+NOT_ALL = "not all of its rows are recorded"
 
 
 @dataclass(frozen=True)

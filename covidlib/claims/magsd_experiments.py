@@ -10,12 +10,20 @@ import numpy as np
 from scipy import stats
 
 from covidlib.claims.claim import Partly
-from covidlib.claims.experiments import NOT_RECORDED, Every, Unit, mean_printed, printed_mean, worst
+from covidlib.claims.experiments import (
+    NOT_ALL,
+    NOT_RECORDED,
+    Every,
+    Unit,
+    mean_printed,
+    printed_mean,
+    worst,
+)
 from covidlib.claims.rows import Asked, Cell, cells_of, names_of, runs_of
 from covidlib.errors import DataError
 from covidlib.evaluation import confusion
 from covidlib.evaluation.comparisons import corrected_t
-from covidlib.evaluation.effects import Effect, smallest_seen
+from covidlib.evaluation.effects import LEVEL, Effect, smallest_seen
 from covidlib.plans import plan
 from covidlib.published import PaperValue, paper_value
 from covidlib.runs.folds import by_fold, image_counts
@@ -55,8 +63,9 @@ def measured(name: str, units: Sequence[Wanted], results: Path) -> Effect | Part
         units: data sets, say.
         results: the folder ``book/results``.
     """
-    most = 0
+    most, some = 0, False
     for known in cells_of([name], results):
+        some = some or any(runs_of(cell, known) for unit in units for cell in unit.cells)
         try:
             found = [numbers([runs_of(cell, known) for cell in u.cells], u.number) for u in units]
         except DataError as error:  # of other images
@@ -69,7 +78,12 @@ def measured(name: str, units: Sequence[Wanted], results: Path) -> Effect | Part
                 return effect
             effect = replace(effect, printed=mean_printed(unit.printed for unit, _ in kept))
             return part_of(effect, [unit.cells for unit, _ in kept], [u.cells for u in units])
-    return "one fold is recorded: no test" if most else NOT_RECORDED
+    return "its rows have one fold in common: no test" if most else unrecorded(some)
+
+
+def unrecorded(some: bool) -> str:
+    """Say that runs are missing: all, or those of some rows."""
+    return NOT_ALL if some else NOT_RECORDED
 
 
 def part_of(
@@ -235,7 +249,8 @@ def hardest_pair(pair: tuple[str, str], records: Sequence[Record]) -> float:
 class Each(Every):
     """Several experiments that must all agree; some of them can refute what all would support.
 
-    While some are not recorded, or in part, the others can speak against the claim, not for it.
+    While some are not recorded, or in part, the others are an effect only where they contradict the
+    claim.
     """
 
     def __call__(self, results: Path) -> Effect | Partly | str:
@@ -245,8 +260,11 @@ class Each(Every):
         partly = [effect for one in found if isinstance(one, Partly) for effect in one.effects]
         if not whole and not partly:
             return found[0]
-        if whole and (len(whole) == len(found) or worst(whole).value <= 0):
+        if len(whole) == len(found):
             return worst(whole)
+        if whole and _contradicts(weakest := worst(whole)):
+            part = f"{len(whole)} of the {len(found)} comparisons that must hold are tested"
+            return replace(weakest, part=part)
         one = worst(whole + partly)
         extent = f", {len(partly)} of them on some of its data sets" if partly else ""
         return Partly(
@@ -255,3 +273,10 @@ class Each(Every):
             one.records,
             (one,),
         )
+
+
+def _contradicts(effect: Effect) -> bool:
+    """Say whether an effect speaks against a claim, whatever others give; see ``judge``."""
+    if effect.p_value < LEVEL:
+        return effect.value < 0
+    return effect.printed is not None and effect.high < effect.printed

@@ -11,11 +11,11 @@ import torch
 from scipy import special, stats
 
 from covidlib.claims.claim import Counted, Partly
-from covidlib.claims.experiments import NOT_RECORDED
 from covidlib.claims.magsd_experiments import (
     images_of,
     part_of,
     printed_value,
+    unrecorded,
 )
 from covidlib.claims.rows import Asked, Cell, cells_of, kept_of, names_of, runs_of
 from covidlib.errors import DataError
@@ -37,6 +37,7 @@ from covidlib.runs.folds import by_fold
 from covidlib.runs.record import Record
 
 MILLION = 1e6
+LEARNT = "magsd-b"  # what the paper's networks of sec. 4.4.6 learnt
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,9 @@ class Spread:
 
     def __call__(self, results: Path) -> Effect | Partly | str:
         """Return the effect from the first profile that has three folds of a unit, or a reason."""
-        most = 0
+        most, some = 0, False
         for known in cells_of([self.plan], results):
+            some = some or any(runs_of(cell, known) for cells in self.units for cell in cells)
             try:
                 found = [by_fold([runs_of(cell, known) for cell in cells]) for cells in self.units]
             except DataError as error:  # of other images
@@ -69,7 +71,7 @@ class Spread:
                 if isinstance(effect, str):
                     return effect
                 return part_of(replace(effect, printed=self._printed(whole)), whole, self.units)
-        return "fewer than three folds are recorded: no test" if most else NOT_RECORDED
+        return "fewer than three folds are recorded: no test" if most else unrecorded(some)
 
     def _effect(self, units: Sequence[Mapping[int, Sequence[Record]]]) -> Effect | str:
         logs, variances = [], []
@@ -133,7 +135,10 @@ def located(results: Path) -> Effect | str:
         images = len(set().union(*(gain.index for gain in gains)))
         effects.append(over_draws(drawn_means(gains, "gain"), images))
     files = kept_of(results, FOLDER, (one.key for one in own))
-    return replace(weakest(effects), records=files)
+    learnt = sorted({one.key.partition("-fold")[0] for one in own})
+    part = f"the networks learnt {', '.join(learnt)}, the paper's {LEARNT}"
+    part = part if learnt != [LEARNT] else ""
+    return replace(weakest(effects), records=files, part=part)
 
 
 def _gain(found: Overlaps, label: str, measure: str) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from covidlib.plans import PLANS, plan
+from covidlib.runs.folds import counted
 from covidlib.runs.record import Record
 from covidlib.runs.recorded import by_profile
 
@@ -62,12 +63,12 @@ def asked_of(experiment: object) -> dict[tuple[str, str], Cell]:
 
 
 def lacking(experiment: object, results: Path) -> str:
-    """Say which rows of an experiment have no recorded run, "" where all have or none is asked."""
+    """Say which rows of an experiment lack runs, or folds; "" where none does or none is asked."""
     rows = asked_of(experiment)
     missing = [
-        (name, label)
+        (name, label + short)
         for (name, label), cell in rows.items()
-        if not any(runs_of(cell, known) for known in cells_of([name], results))
+        if (short := _short(name, cell, results)) is not None
     ]
     if not missing:
         return ""
@@ -81,6 +82,16 @@ def lacking(experiment: object, results: Path) -> str:
         f"runs of {len(missing)} of its {len(rows)} rows ({told}{more}), by "
         f"`make reference PAPER={paper} PROFILE=laptop DATA=FOLDER`"
     )
+
+
+def _short(name: str, cell: Cell, results: Path) -> str | None:
+    """Return how many of a row's folds are recorded, "" where nothing is, None where all are."""
+    found = (runs_of(cell, known) for known in cells_of([name], results))
+    have = [counted(records) for records in found if records]
+    if not have:
+        return ""
+    folds, of = max(have)
+    return None if folds == of else f", {folds} of {of} folds"
 
 
 def home(plans: Sequence[str], cell: Cell) -> str:

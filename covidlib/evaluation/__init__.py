@@ -13,13 +13,14 @@ from covidlib.evaluation.comparisons import (
 )
 from covidlib.evaluation.intervals import intervals, mean_roc, roc_band
 from covidlib.evaluation.metrics import METRICS, Score, confusion, per_class, roc, score
-from covidlib.evaluation.predictions import classes_of, scored
+from covidlib.evaluation.predictions import against_rest, classes_of, scored
 
 __all__ = [
     "METRICS",
     "Comparison",
     "Interval",
     "Score",
+    "against_rest",
     "classes_of",
     "compare_auc",
     "compare_errors",

@@ -39,6 +39,7 @@ class Effect:
         test: what gave interval and p value.
         records: what it was computed from, below the folder of results.
         printed: the same in a paper's own numbers, of the units that went in.
+        part: what of the claim it speaks of, where that is not all.
     """
 
     value: float
@@ -53,6 +54,7 @@ class Effect:
     test: str = ""
     records: tuple[str, ...] = ()
     printed: float | None = None
+    part: str = ""
 
 
 class Repeats(NamedTuple):

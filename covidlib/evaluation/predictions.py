@@ -101,6 +101,21 @@ def scored(predictions: pd.DataFrame, split: str | None = "test") -> Scored:
     )
 
 
+def against_rest(predictions: pd.DataFrame, positive: str) -> pd.DataFrame:
+    """Return predictions of one class against all others together, "rest".
+
+    >>> three = pd.DataFrame({"sample": ["a"], "label": ["b"], "p_b": [0.2], "p_c": [0.3]})
+    >>> against_rest(three.assign(p_d=0.5), "c").to_dict("records")
+    [{'sample': 'a', 'label': 'rest', 'p_rest': 0.7, 'p_c': 0.3}]
+    """
+    label, own = predictions["label"], predictions[PREFIX + positive]
+    kept = predictions[[c for c in predictions.columns if not c.startswith(PREFIX)]]
+    return kept.assign(
+        label=label.where(label.isna() | (label == positive), "rest"),
+        **{PREFIX + "rest": 1 - own, PREFIX + positive: own},
+    )
+
+
 def _probabilities(rows: pd.DataFrame, classes: tuple[str, ...]) -> np.ndarray:
     values = rows[[PREFIX + name for name in classes]].to_numpy(dtype=float)
     if not np.isfinite(values).all():

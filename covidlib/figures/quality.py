@@ -10,9 +10,9 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 from statsmodels.stats.proportion import proportion_confint
 
-from covidlib.evaluation import Interval, intervals, mean_roc, roc_band
+from covidlib.evaluation import Interval, against_rest, intervals, mean_roc, roc_band
 from covidlib.evaluation.bootstrap import Runs
-from covidlib.evaluation.predictions import PREFIX, scored
+from covidlib.evaluation.predictions import scored
 from covidlib.figures.style import DASHES, GREY, legend_below, looks
 from covidlib.tables import format_interval
 
@@ -70,15 +70,7 @@ def _area(runs: Runs, positive: str | None, split: str, seed: int) -> Interval:
     """Measure the area under the curve of one class against the rest."""
     tables = [runs] if isinstance(runs, pd.DataFrame) else list(runs)
     if positive is not None:
-        # Two columns, so that the binary AUC is that of the drawn curve.
-        other = PREFIX + "rest"
-        tables = [
-            t[["sample", "split", "label", *(["patient"] if "patient" in t else [])]].assign(
-                label=t["label"].where(t["label"].isna() | (t["label"] == positive), "rest"),
-                **{other: 1 - t[PREFIX + positive], PREFIX + positive: t[PREFIX + positive]},
-            )
-            for t in tables
-        ]
+        tables = [against_rest(table, positive) for table in tables]
     return intervals(tables, ["auc"], split, seed=seed)["auc"]
 
 

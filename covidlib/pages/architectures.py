@@ -8,13 +8,14 @@ from matplotlib.axes import Axes
 
 from covidlib import figures
 from covidlib.data_page import PlainTable
-from covidlib.evaluation import mean_roc
+from covidlib.evaluation import against_rest, intervals, mean_roc
 from covidlib.models.ma_net import MANetSettings
 from covidlib.pages import results
 from covidlib.pages.magsd_results import comparable, on
 from covidlib.pages.results import Results
 from covidlib.plans.magsd import PROPOSED, RIVALS
 from covidlib.plans.magsd_runs import SETS
+from covidlib.tables import format_interval
 
 COVID = "COVID-19"
 # Rivals that train in a few seconds; VGG16's weights alone take half a gigabyte.
@@ -38,7 +39,7 @@ def parameters_table() -> PlainTable:
     return PlainTable(pd.DataFrame.from_dict(lines, orient="index"), "With two classes.")
 
 
-def draw_rocs(axes: Sequence[Axes], runs: Results, best: int = 3) -> None:
+def draw_rocs(axes: Sequence[Axes], runs: Results, best: int = 3) -> bool:
     """Draw the ROC curves of every row, a panel per data set, the highest AUCs emphasised.
 
     Of recorded rows, those with all recorded folds come before the others.
@@ -47,7 +48,11 @@ def draw_rocs(axes: Sequence[Axes], runs: Results, best: int = 3) -> None:
         axes: one per data set.
         runs: recorded ones are drawn where there are any, otherwise those of this run.
         best: how many are emphasised.
+
+    Returns:
+        Whether a panel has curves of this run.
     """
+    of_this_run = False
     for ax, letter in zip(axes, SETS, strict=True):
         own = on(runs, letter)
         done = {label: own.done.get(label, ()) for label in own.labels()}
@@ -55,7 +60,9 @@ def draw_rocs(axes: Sequence[Axes], runs: Results, best: int = 3) -> None:
         if not source:
             results.nothing(ax).set_title(f"data set {letter}")
             continue
-        ax.set_title(f"data set {letter}, {'recorded' if own.shown else 'this run'}")
+        of_this_run |= not own.shown
+        title = f"data set {letter}, {'recorded' if own.shown else 'this run'}"
+        ax.set_title(f"{title}: {len(source)} of {len(own.chosen.rows)} networks")
         curves = {
             name: mean_roc([r.predictions for r in records], COVID)
             for name, records in source.items()
@@ -72,3 +79,22 @@ def draw_rocs(axes: Sequence[Axes], runs: Results, best: int = 3) -> None:
             for name in order[:best]
         }
         figures.roc_curves(ax, chosen, positive=COVID, resamples=200)
+    return of_this_run
+
+
+def roc_table(runs: Results) -> PlainTable:
+    """Return the AUC of COVID-19 against the rest of every recorded row, as Figure 6 has it."""
+    lines: dict[str, dict[str, str]] = {}
+    for letter in SETS:
+        for label, records in on(runs, letter).shown.items():
+            tables = [against_rest(record.predictions, COVID) for record in records]
+            area = intervals(tables, ["auc"])["auc"]
+            name = label.removeprefix(f"{letter}: ")
+            lines.setdefault(name, {})[letter] = format_interval(area)
+    names = [row.label.partition(": ")[2] for row in on(runs, "A").chosen.rows]
+    frame = pd.DataFrame.from_dict(lines, orient="index", columns=list(SETS))
+    note = (
+        "Recorded AUC of COVID-19 against the rest, mean over folds with a 95% interval over "
+        "patients and folds; n: folds."
+    )
+    return PlainTable(frame.reindex([name for name in names if name in lines]), note)

@@ -39,6 +39,9 @@ from covidlib.tables import run_title
 from covidlib.training.data import training_data
 
 ALONE = (112, 112)  # pixels of a map without its slice
+COLUMNS = (  # what the table is read for comes first: at 1280 pixels the last ones need a scroll
+    "difference", "called positive", "heat in lungs", "chance", "cells", "slices", "without heat",
+)  # fmt: skip
 DRAWN = {GRAD_CAM: "Grad-CAM, R-50", ATTENTION: "attention, 5 ATTNs"}
 
 
@@ -212,14 +215,15 @@ def table(
     for kind in KINDS:
         for name, scores in (("recorded", recorded), (here, done)):
             own = [one for one in scores if one.kind == kind]
-            rows[f"{kind}, {name}"] = _line(own, homes) if own else {"heat in lungs": NOT_YET}
+            rows[f"{kind}, {name}"] = _line(own, homes) if own else {"difference": NOT_YET}
     note = (
-        "Chance: the share of the image that the lungs cover. Difference with its 95% interval "
-        "over patients. Without heat: slices on which Grad-CAM is nowhere positive, in any seed. "
-        "Called positive: of these slices, at the size of the maps; then of all positive test "
-        "slices at the size of training."
+        "Difference: heat in the lungs minus chance, the share of the image that they cover, with "
+        "its 95% interval over patients. Called positive: of these slices, at the size of the "
+        "maps; then of all positive test slices at the size of training. Without heat: slices on "
+        "which Grad-CAM is nowhere positive, in any seed."
     )
-    return PlainTable(pd.DataFrame.from_dict(rows, orient="index"), note)
+    frame = pd.DataFrame.from_dict(rows, orient="index")
+    return PlainTable(frame.reindex(columns=list(COLUMNS)), note)
 
 
 def _line(own: Sequence[HeatScores], homes: Mapping[str, tuple[float, int]]) -> dict[str, object]:
@@ -234,10 +238,10 @@ def _line(own: Sequence[HeatScores], homes: Mapping[str, tuple[float, int]]) -> 
     if called and (home := _home(own, homes)):
         called += f"; {home[0]:.0%} at {home[1]} pixels"
     return line | {
-        "heat in lungs": f"{inside[kept].mean():.3f}",
-        "chance": f"{area[kept].mean():.3f}",
         "difference": f"{found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]",
         "called positive": called,  # by the network; the bell is none
+        "heat in lungs": f"{inside[kept].mean():.3f}",
+        "chance": f"{area[kept].mean():.3f}",
         "cells": f"{own[0].grid[0]}×{own[0].grid[1]}",
     }
 

@@ -115,8 +115,9 @@ def protocol_table(runs: Results, kept: Scores, here: Scores) -> PlainTable:
     frame = pd.DataFrame.from_dict(lines, orient="index")
     frame.index = pd.MultiIndex.from_tuples(frame.index, names=["network", "folds", "test images"])
     note = (
-        "Accuracy on A. Difference to the first line of the network, on the images of the line's "
-        "own folds, with a 95% interval over patients; each fold is trained once. Between tests: "
+        "Accuracy on A over the images of all folds together. Difference to the first line of the "
+        "network, on the images of the line's own folds, with a 95% interval over patients; each "
+        "fold is trained once. Between tests: "
         "standard deviation of the accuracy between repeats of the released test on the same "
         "weights."
     )

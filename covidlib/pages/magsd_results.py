@@ -9,10 +9,12 @@ from covidlib import figures
 from covidlib.book import Page
 from covidlib.pages import results
 from covidlib.pages.results import NOT_YET, Results
+from covidlib.plans.magsd_runs import FOLDS
 from covidlib.published import PaperValue, claimed_value, paper_value
+from covidlib.runs.folds import counted
 from covidlib.runs.record import Record
 from covidlib.runs.recorded import PROFILES
-from covidlib.tables import ComparisonTable, Row, comparison_table
+from covidlib.tables import ComparisonTable, Row, comparison_table, left_open
 
 # On the two classes of A the paper's SEN is no sensitivity and its SPC no specificity (see the
 # audit), so there they are not compared. Its F1 is the mean over classes on all three sets.
@@ -28,6 +30,10 @@ NOTE = (
     "Shares in [0, 1]. Recorded: mean over folds with a 95% interval over patients and folds; "
     "n: folds. Paper: mean over five folds and its ±. Rows with MAG-SD's own settings are the same "
     "trainings in Tables 3 to 8."
+)
+PART = (
+    " Rows without all folds get no verdict: other images are behind their mean than behind the "
+    "others', and one fold's interval is over its patients alone."
 )
 
 
@@ -61,7 +67,15 @@ def table(runs: Results, letter: str) -> ComparisonTable:
                 link=results.record_link("magsd", known),
             )
         )
-    return comparison_table(rows, METRICS[letter], note=f"Data set {letter}. {NOTE}")
+    partly = [row.name for row in rows if row.recorded and not whole(row.recorded)]
+    note = f"Data set {letter}. {NOTE}{PART if partly else ''}"
+    return left_open(comparison_table(rows, METRICS[letter], note=note), partly)
+
+
+def whole(records: Sequence[Record]) -> bool:
+    """Say whether runs are of all folds of their cross-validation."""
+    folds, of = counted(records)
+    return folds == of
 
 
 def _printed(number: int, cell: dict[str, str], metrics: Sequence[str]) -> dict[str, PaperValue]:
@@ -79,9 +93,19 @@ def _printed(number: int, cell: dict[str, str], metrics: Sequence[str]) -> dict[
 
 
 def draw_forests(axes: Sequence[Axes], tables: Mapping[str, ComparisonTable]) -> None:
-    """Draw the accuracy of every row: paper, recorded, this run; a panel per data set."""
+    """Draw the accuracy of every row: paper, recorded, this run; a panel per data set.
+
+    Rows without all folds say how many they have.
+    """
     for ax, (letter, found) in zip(axes, tables.items(), strict=True):
         figures.forest(ax, found, "accuracy").set_title(f"data set {letter}")
+        recorded = found.frame.xs("accuracy", level="metric")["recorded"]
+        for place, one in enumerate(list(recorded)[::-1]):
+            if one is not None and one.runs < FOLDS:
+                ax.annotate(
+                    f"n={one.runs}", (one.value, place), (0, 3), textcoords="offset points",
+                    ha="center", fontsize=7,
+                )  # fmt: skip
         ax.set_xlim(min(0.5, ax.get_xlim()[0]), 1.01)  # or the paper's own rows fill the panel
         if ax.get_subplotspec().get_gridspec().ncols > 1:
             figures.legend_below(ax, ncols=1)  # a row of entries runs into the next panel
@@ -89,7 +113,20 @@ def draw_forests(axes: Sequence[Axes], tables: Mapping[str, ComparisonTable]) ->
 
 def sentences(runs: Results, tables: Mapping[str, ComparisonTable]) -> dict[str, float | int | str]:
     """Return the numbers of a page's first box."""
-    return runs.sentences(*tables.values()) | {"leader": leader(runs)}
+    return runs.sentences(*tables.values()) | {
+        "leader": leader(runs),
+        "whole_rows": sum(map(whole, runs.shown.values())),
+        "budget": budget(runs),
+    }
+
+
+def budget(runs: Results) -> str:
+    """Say at what size and how long recorded runs trained on each set."""
+    told = {
+        letter: results.budget(r for records in on(runs, letter).shown.values() for r in records)
+        for letter in METRICS
+    }
+    return "; ".join(f"{own} on {letter}" for letter, own in told.items() if own) or NOT_YET
 
 
 def comparable(shown: Mapping[str, Sequence[Record]]) -> dict[str, Sequence[Record]]:

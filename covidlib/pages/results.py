@@ -134,6 +134,15 @@ def gather(
     return Results(chosen, done, recorded(name, page.recorded), page.recorded)
 
 
+def budget(records: Iterable[Record]) -> str:
+    """Say at what size and how long runs trained: "64 pixels for 30 epochs"; "" without runs."""
+    chosen = {
+        (training["size"], training["epochs"])
+        for training in (record.body["spec"]["training"] for record in records)
+    }
+    return " and ".join(f"{size} pixels for {epochs} epochs" for size, epochs in sorted(chosen))
+
+
 def printed(chosen: Plan, row: PlanRow, metrics: Sequence[str]) -> dict[str, PaperValue]:
     """Return the paper's numbers of a row; none for a row that the paper does not have."""
     if not chosen.table or not row.cell:

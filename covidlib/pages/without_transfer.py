@@ -11,7 +11,7 @@ from covidlib.data_page import PlainTable
 from covidlib.errors import CovidlibError
 from covidlib.evaluation import compare_auc, compare_errors, intervals
 from covidlib.evaluation.comparisons import Comparison
-from covidlib.pages.results import Results, paired_table
+from covidlib.pages.results import Results, budget, paired_table
 from covidlib.plans import plan
 from covidlib.settings import TrainingSettings
 from covidlib.tables import ComparisonTable
@@ -107,6 +107,7 @@ def sentences(page: Page, results: Results, found: ComparisonTable) -> dict[str,
     floors = findings.read(page.recorded / "msatl" / "data").runs
     floor = intervals(floors["grey statistics"], ["auc"], resamples=200)["auc"]
     return results.sentences(found) | {
+        "budget": budget(record for records in results.shown.values() for record in records),
         "auc_low": min(ours),
         "auc_high": max(ours),
         "paper_low": min(printed),

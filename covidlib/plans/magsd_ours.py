@@ -63,7 +63,7 @@ def _pairs(name: str, variant: str, change: Change) -> list[Line]:
     found: list[Line] = []
     for label, (model, network) in NETWORKS.items():
         found.append((label, model, "plain", network, same, 0))
-        found.append((f"{label}, {name}", model, variant, network, change, 5))
+        found.append((f"{label}, {name}", model, variant, network, change, 2))
     return found
 
 
@@ -71,9 +71,9 @@ def _released() -> list[Line]:
     network = MANetSettings()
     lines: list[Line] = [
         (AS_WRITTEN, "magsd", "paper", network, same, 0),
-        (RELEASED, "magsd", "authors", network, authors(*DIFFERENCES), 5),
+        (RELEASED, "magsd", "authors", network, authors(*DIFFERENCES), 2),
     ]
-    return lines + [(name, "magsd", name, network, authors(name), 6) for name in DIFFERENCES]
+    return lines + [(name, "magsd", name, network, authors(name), 2) for name in DIFFERENCES]
 
 
 def _plan(topic: str, lines: Sequence[Line]) -> Callable[..., Plan]:

@@ -15,6 +15,17 @@ def fold_of(record: Record) -> int:
     return int(record.body["spec"]["data"]["fold"])
 
 
+def counted(records: Sequence[Record]) -> tuple[int, int]:
+    """Return how many folds runs of one row have, and how many their cross-validation has.
+
+    A split without folds counts as one that is whole.
+    """
+    data = [record.body["spec"]["data"] for record in records]
+    if any(own.get("fold") is None for own in data):
+        return 1, 1
+    return len({own["fold"] for own in data}), int(data[0]["folds"])
+
+
 def by_fold(rows: Sequence[Sequence[Record]]) -> dict[int, tuple[Record, ...]]:
     """Return the runs of several rows on each fold that all of them have.
 

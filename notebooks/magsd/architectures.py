@@ -12,7 +12,7 @@
 # This page covers section 4.4.1 of {cite}`li2021magsd`, its Table 3 and Figure 6.
 #
 # ```{admonition} In short
-# Recorded on the real images: {glue:text}`recorded_rows` of {glue:text}`rows` rows on the three data sets, {glue:text}`trainings` trainings, {glue:text}`minutes:.0f` minutes.
+# Recorded on the real images: {glue:text}`recorded_rows` of {glue:text}`rows` rows on the three data sets ({glue:text}`whole_rows` of them with all folds), {glue:text}`trainings` trainings, {glue:text}`minutes:.0f` minutes.
 # Verdicts over {glue:text}`cells` cells: {glue:text}`reproduced` reproduced, {glue:text}`below` below, {glue:text}`above` above, {glue:text}`untested` not testable here.
 # Highest recorded accuracy on A: {glue:text}`leader`; smallest p value of a recorded row against MAG-SD: {glue:text}`smallest_p`.
 # ```
@@ -53,6 +53,7 @@ architectures.parameters_table()
 # ## Table 3
 #
 # Every row is trained once per fold of a five-fold cross-validation that keeps patients together; images to 224 pixels, CLAHE, z-score and Table 2's augmentation are the same in all of them, and the profile changes sizes only.
+# Where a profile's images are smaller than Inception's least size, its rows get that.
 # In the `smoke` profile this page trains {glue:text}`trained_rows` of the rows, one fold each.
 # On the two classes of A the paper's SEN and SPC are not what their names say ([the audit](../across/audit.ipynb) works out that "SPC" behaves like the mean precision of the two classes), so accuracy, F1, the mean over classes, and the AUC of MAG-SD alone are compared there.
 
@@ -79,13 +80,17 @@ with figures.style():
 #
 # Each panel has the ROC curve of every network that is recorded, COVID-19 against the rest, mean over folds.
 # The three with the highest AUC are drawn in colour, the others in grey; a network with fewer recorded folds than another does not lead it.
+# A panel says how many networks it has: where these are three, all are in colour, whatever they are worth.
+# The table has them all. Its AUC is that of the curve, COVID-19 against the rest; the AUC of Table 3 is the mean over classes, which on two classes is the same.
 
 # %% mystnb={"figure": {"name": "fig-magsd-roc", "caption": "ROC curves of COVID-19 against the rest on data sets A, B and C; recorded where there are runs, else of this run. The three highest AUCs are emphasised, with 95% intervals."}} tags=["hide-input"]
 with figures.style():
     fig, axes = plt.subplots(1, 3, figsize=(14, 7), layout="constrained")
-    architectures.draw_rocs(axes, runs)
-    if page.phantom and not runs.shown:
+    if architectures.draw_rocs(axes, runs) and page.phantom:
         figures.phantom_stamp(fig)
+
+# %% tags=["table"]
+architectures.roc_table(runs)
 
 # %% [markdown]
 # ## Is the difference more than chance?
@@ -148,7 +153,7 @@ rates.rate_table(page, "magsd/learning_rate")
 # ## Limits, and where to go next
 #
 # Data set A has 258 images, so one fold tests on about 52 of them and an accuracy moves in steps of two percentage points.
-# The sets are put together from other collections than the paper's ([](data.ipynb)), the networks start from random weights where the paper's backbone is "pretrained", and the recorded runs use small images: *below* says that this budget does not reach the paper's numbers.
+# The sets are put together from other collections than the paper's ([](data.ipynb)), the networks start from random weights where the paper's backbone is "pretrained", and the recorded runs see images of {glue:text}`budget` where the paper's see 224 pixels for 100: *below* says that this budget does not reach the paper's numbers.
 #
 # The two transfer models alone have seen photographs before (Tiny ImageNet in place of ImageNet), so in this table they are the only rows with that advantage.
 # How FPN and U-Net classify, which backbone the bilinear networks have and whether rivals were pre-trained is not in the paper; our choices are in the networks' descriptions.

@@ -12,7 +12,7 @@
 # This page covers section 4.4.4 of {cite}`li2021magsd` and its Table 7: MAG-SD with mix-up alone, with dimming too, and with patching as well.
 #
 # ```{admonition} In short
-# Recorded on the real images: {glue:text}`recorded_rows` of {glue:text}`rows` rows on the three data sets, {glue:text}`trainings` trainings, {glue:text}`minutes:.0f` minutes.
+# Recorded on the real images: {glue:text}`recorded_rows` of {glue:text}`rows` rows on the three data sets ({glue:text}`whole_rows` of them with all folds), {glue:text}`trainings` trainings, {glue:text}`minutes:.0f` minutes.
 # Verdicts over {glue:text}`cells` cells: {glue:text}`reproduced` reproduced, {glue:text}`below` below, {glue:text}`above` above, {glue:text}`untested` not testable here.
 # Highest recorded accuracy on A: {glue:text}`leader`.
 # ```
@@ -70,7 +70,7 @@ for name, value in parts.sentences(runs, tables).items():
 # %% [markdown]
 # ## Limits, and where to go next
 #
-# What limits [Table 3](architectures.ipynb) limits this one: few images on A, other collections than the paper's, random starting weights and small images.
+# What limits [Table 3](architectures.ipynb) limits this one: few images on A, other collections than the paper's, random starting weights and the size of the recorded images.
 #
 # The paper's text names mix-up and patching as the two-view model, its table mix-up and dimming; the table is followed ([deviation](deviation-magsd-two-views)).
 # Claim `magsd-Q17` says that three views are better than one or two, `magsd-Q18` that two are better by AUC on A and B.

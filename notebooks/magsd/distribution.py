@@ -57,7 +57,7 @@ with figures.style():
 # %% [markdown]
 # ## Table 3, the proposed rows
 #
-# The scores that follow from these matrices, beside the paper's.
+# Means over folds, beside the paper's; the AUC, which no matrix gives, with them.
 
 # %% tags=["table", "hide-input"]
 distribution.proposed_table(runs)
@@ -121,7 +121,7 @@ for name, value in told.items():
 # ## Limits, and where to go next
 #
 # The paper finds viral against bacterial pneumonia by far the hardest pair (claim `magsd-Q25`) and on A and B most cases on the diagonal (`magsd-Q24`).
-# Here both classes are children from one hospital, and presumably there, while COVID-19 patients are adults from elsewhere, so the easy distinctions may be those between collections: [the data](data.ipynb).
+# Here most of both classes are children from one hospital, and presumably there, while COVID-19 patients are adults from elsewhere, so the easy distinctions may be those between collections: [the data](data.ipynb).
 #
 # The released code has no validation images and looks at its test images every third epoch; what choosing an epoch by them would add is not measured, since these runs keep their last weights only.
 # Intervals of the ways of testing are over patients: another training of the same fold would differ too.

@@ -12,7 +12,7 @@
 # This page covers section 4.4.3 of {cite}`li2021magsd` and its Tables 5 and 6.
 #
 # ```{admonition} In short
-# Recorded on the real images: {glue:text}`scales_recorded_rows` of {glue:text}`scales_rows` rows of Table 5 and {glue:text}`pooling_recorded_rows` of {glue:text}`pooling_rows` of Table 6.
+# Recorded on the real images: {glue:text}`scales_recorded_rows` of {glue:text}`scales_rows` rows of Table 5 and {glue:text}`pooling_recorded_rows` of {glue:text}`pooling_rows` of Table 6 ({glue:text}`scales_whole_rows` and {glue:text}`pooling_whole_rows` with all folds).
 # Verdicts over {glue:text}`scales_cells` and {glue:text}`pooling_cells` cells: {glue:text}`scales_reproduced` and {glue:text}`pooling_reproduced` reproduced, {glue:text}`scales_below` and {glue:text}`pooling_below` below, {glue:text}`scales_above` and {glue:text}`pooling_above` above, {glue:text}`scales_untested` and {glue:text}`pooling_untested` not testable here.
 # Highest recorded accuracy on A, scales: {glue:text}`scales_leader`; pooling: {glue:text}`pooling_leader`.
 # ```
@@ -110,7 +110,7 @@ for label, times in measured["times"].items():
 # %% [markdown]
 # ## Limits, and where to go next
 #
-# What limits [Table 3](architectures.ipynb) limits these: few images on A, other collections than the paper's, random starting weights and small images.
+# What limits [Table 3](architectures.ipynb) limits these: few images on A, other collections than the paper's, random starting weights and the size of the recorded images.
 # With 64 pixels the three grids are 2, 4 and 8 positions wide, not 7, 14 and 28: what "low-level" means changes with the profile.
 # Claims `magsd-Q14` and `magsd-Q15` prefer two scales on all sets and blame the finest maps; `magsd-Q16` prefers attention pooling.
 #

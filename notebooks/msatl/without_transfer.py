@@ -110,7 +110,7 @@ for name, value in parts.sentences(page, runs, table).items():
 # %% [markdown]
 # ## Limits, and where to go next
 #
-# The recorded runs use small images and few epochs, so a verdict of *below* says that this budget does not reach the paper's numbers, not that no budget does.
+# The recorded runs see images of {glue:text}`budget`, so a verdict of *below* says that this budget does not reach the paper's numbers, not that no budget does.
 # One run cannot show how much the seed matters; the rows with several runs can.
 # The paper does not say how many runs are behind a row, and most of its accuracies cannot come from a single run on these test images; [the audit](../across/audit.ipynb) counts them.
 #

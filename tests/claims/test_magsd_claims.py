@@ -8,6 +8,7 @@ import pytest
 from synthetic_predictions import predictions
 
 from covidlib.claims import NOT_SUPPORTED, NOT_TESTABLE, SUPPORTED, ledger, magsd
+from covidlib.claims.claim import Partly
 from covidlib.claims.magsd_experiments import (
     Each,
     FoldContrast,
@@ -198,13 +199,36 @@ def test_some_sets_alone_never_support_a_claim_about_all(tmp_path):
     assert "runs of 4 of its 6 rows (B: CLAHE, B: without CLAHE" in needs
     against = world(tmp_path / "other", "preprocessing", clahe({"A": -0.05}), sets="A")
     assert isinstance(BY_ID["11"].experiment(against), Effect)
-    assert BY_ID["13"].experiment(tmp_path) == "its runs are not recorded yet"
+    assert (
+        "1 of the 3 comparisons that must hold are tested"
+        in (ledger("magsd", magsd.CLAIMS, tmp_path / "other").loc["magsd-Q11", "reason"])
+    )
+    assert BY_ID["13"].experiment(tmp_path) == "not all of its rows are recorded"
+    assert BY_ID["13"].experiment(tmp_path / "none") == "its runs are not recorded yet"
+
+
+def test_what_agrees_with_nothing_and_contradicts_nothing_is_no_effect_of_a_part(tmp_path):
+    def accuracy(cell, fold):  # slightly against the claim, within chance
+        return 0.8 + 0.05 * (fold % 2) * (1 if cell["variant"] == "clahe" else -1)
+
+    world(tmp_path, "preprocessing", accuracy, sets="A")
+    found = BY_ID["11"].experiment(tmp_path)
+    assert isinstance(found, Partly)
+
+
+def test_missing_folds_are_named_among_what_a_claim_needs(tmp_path):
+    world(tmp_path, "preprocessing", clahe({"A": 0.05}), sets="A", folds=2)
+    needs = ledger("magsd", magsd.CLAIMS, tmp_path).loc["magsd-Q11", "needs"]
+    assert needs.startswith("runs of 6 of its 6 rows (A: CLAHE, 2 of 5 folds, A: without CLAHE, 2")
 
 
 def test_one_fold_is_no_test(tmp_path):
     world(tmp_path, "preprocessing", clahe({"A": 0.05}), sets="A", folds=1)
-    assert "one fold" in magsd._mean("preprocessing", "clahe", "no_clahe")(tmp_path)
-    assert "one fold" in Each((magsd._mean("preprocessing", "clahe", "no_clahe"),))(tmp_path)
+    for experiment in (
+        magsd._mean("preprocessing", "clahe", "no_clahe"),
+        Each((magsd._mean("preprocessing", "clahe", "no_clahe"),)),
+    ):
+        assert experiment(tmp_path) == "its rows have one fold in common: no test"
     assert BY_ID["12"].experiment(tmp_path).startswith("fewer than three folds")
 
 

@@ -51,7 +51,7 @@ def test_heat_is_set_against_the_lungs_share_of_the_image():
     bell = table.frame.loc[f"{BLOB}, this run (phantoms)"]
     assert bell["difference"] == "+0.250 [+0.250, +0.250]"
     assert pd.isna(bell["called positive"])  # it is no network
-    assert table.frame.loc[f"{ATTENTION}, recorded", "heat in lungs"] == NOT_YET
+    assert table.frame.loc[f"{ATTENTION}, recorded", "difference"] == NOT_YET
     assert len(table.frame) == 2 * len(KINDS)
 
 

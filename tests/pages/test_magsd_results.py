@@ -15,6 +15,7 @@ from covidlib.pages import architectures, magsd_data, magsd_fold_tests, magsd_re
 from covidlib.pages.results import NOT_YET, Results
 from covidlib.plans import plan
 from covidlib.published import paper_value
+from covidlib.verdicts import NOT_TESTABLE
 
 
 def record(fold, accuracy, tested=52, profile="laptop"):
@@ -137,6 +138,20 @@ def scored(fold, wrong):
     return SimpleNamespace(predictions=test, provenance={"profile": "laptop"})
 
 
+def full(fold):
+    """A recorded run of one fold with predictions and settings, half of its images right."""
+    run = scored(fold, 5)
+    data = {"dataset": "magsd-a", "fold": fold, "folds": 5}
+    spec = {"data": data, "training": {"size": 64, "epochs": 30}}
+    table = run.predictions.assign(split="test")
+    provenance = {"phantom": False, "profile": "laptop"}
+    metrics = {"accuracy": 0.75, "auc": 0.5}
+    return SimpleNamespace(
+        key=f"full{fold}", body={"spec": spec}, metrics=metrics, predictions=table,
+        test=table, provenance=provenance,
+    )  # fmt: skip
+
+
 def test_curves_of_fewer_folds_are_drawn_but_never_emphasised(tmp_path):
     chosen = plan("magsd/architectures", "smoke", phantoms=True)
     known = {row.label: [] for row in chosen.rows}
@@ -151,7 +166,47 @@ def test_curves_of_fewer_folds_are_drawn_but_never_emphasised(tmp_path):
     assert not any("ResNet18" in name for name in emphasised)
     grey = [line for line in axes[0].lines if line.get_color() == "0.75"]
     assert len(grey) == 1 and grey[0].get_ydata().tolist() == [1.0] * 101
-    assert [ax.get_title() for ax in axes] == ["data set A, recorded", "data set B", "data set C"]
+    assert [ax.get_title() for ax in axes] == [
+        "data set A, recorded: 3 of 13 networks", "data set B", "data set C",
+    ]  # fmt: skip
+    plt.close(fig)
+
+
+def test_every_recorded_network_has_its_area_against_the_rest(tmp_path):
+    chosen = plan("magsd/architectures", "smoke", phantoms=True)
+    known = {row.label: [] for row in chosen.rows}
+    known["A: ResNet50"] = [scored(fold, 2) for fold in range(3)]
+    known["A: MAG-SD"] = [scored(fold, 1) for fold in range(3)]
+    known["B: MAG-SD"] = [scored(0, 0)]
+    found = Results(chosen, {row.label: [] for row in chosen.rows}, known, tmp_path)
+    frame = architectures.roc_table(found).frame
+    assert frame.index.tolist() == ["MAG-SD", "ResNet50"]  # as in Table 3
+    assert frame.loc["MAG-SD", "A"].startswith("0.900 [") and "(n=3)" in frame.loc["MAG-SD", "A"]
+    assert frame.loc["ResNet50", "A"].startswith("0.800 [")
+    assert frame.loc["MAG-SD", "B"].startswith("1.000 [0.")  # no area is known to be 1
+    fig, axes = plt.subplots(1, 3)
+    assert not architectures.draw_rocs(axes, found)  # nothing of this run
+    done = dict(found.done) | {"C: MAG-SD": [scored(0, 3)]}
+    assert architectures.draw_rocs(axes, Results(chosen, done, known, tmp_path))
+    plt.close(fig)
+
+
+def test_a_row_gets_a_verdict_when_all_its_folds_are_there(nothing):
+    folds = [full(fold) for fold in range(5)]
+    known = dict(nothing.known) | {"A: mix-up": folds, "A: mix-up, dimming": folds[:4]}
+    found = Results(nothing.chosen, nothing.done, known, nothing.folder)
+    table = magsd_results.table(found, "A")
+    assert table.frame.loc[("mix-up", "accuracy"), "verdict"] == "below"
+    assert table.frame.loc[("mix-up, dimming", "accuracy"), "verdict"] == NOT_TESTABLE
+    assert table.frame.loc[("mix-up, dimming", "accuracy"), "recorded"].runs == 4
+    assert table.note.endswith(magsd_results.PART)
+    told = magsd_results.sentences(found, {"A": table})
+    assert (told["recorded_rows"], told["whole_rows"], told["below"]) == (2, 1, 2)
+    assert told["budget"] == "64 pixels for 30 epochs on A"
+    assert magsd_results.table(found, "B").note.endswith(magsd_results.NOTE)
+    fig, axes = plt.subplots(1, 2)
+    magsd_results.draw_forests(axes, {s: magsd_results.table(found, s) for s in "AB"})
+    assert [t.get_text() for t in axes[0].texts] == ["n=4"] and not axes[1].texts
     plt.close(fig)
 
 
