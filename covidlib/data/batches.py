@@ -159,7 +159,8 @@ def epoch_order(
         One tensor per step, the same number of steps in every process.
 
     Raises:
-        ValueError: no batch at all, or a batch that leaves a process without an image.
+        ValueError: a batch of nothing, or a process that there is not.
+        DataError: no batch at all, or a batch that leaves a process without an image.
 
     >>> [step.tolist() for step in epoch_order(5, 2, seed=0, epoch=0, drop_last=False)]
     [[3, 0], [2, 1], [4]]
@@ -169,9 +170,12 @@ def epoch_order(
     order = torch.randperm(n, generator=generator("order", seed, epoch))
     steps = [step for step in order.split(batch) if not drop_last or len(step) == batch]
     if not steps or not n:
-        raise ValueError(f"{n} images do not fill one batch of {batch}")
+        raise DataError(
+            f"{n} training images do not fill one batch of {batch}: take a smaller batch, or more "
+            "images"
+        )
     if len(steps[-1]) < world:
-        raise ValueError(
+        raise DataError(
             f"{n} images in batches of {batch} leave {len(steps[-1])} for the last step of {world} "
             "processes: drop the last batch or change the batch"
         )

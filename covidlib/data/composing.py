@@ -13,6 +13,7 @@ from covidlib.data.compositions import Composition, Part
 from covidlib.data.same_pictures import NO_PAIRS, copies_of, people, recall_pairs
 from covidlib.data.table import COLUMNS, Dataset
 from covidlib.errors import DataError, DatasetMissing
+from covidlib.paths import data_root
 
 if TYPE_CHECKING:
     from covidlib.data.phantoms import PhantomSettings
@@ -80,7 +81,7 @@ def compose(
     kept = table[~table["sample"].isin(copies.index)]
     chosen = _chosen(kept, composition)
     parts = report(found, table, copies, chosen)
-    _refuse_empty(composition, chosen, found)
+    _refuse_empty(composition, chosen, found, data_root(root))
     classes = [c for c in composition.classes if (chosen["label"] == c).any()]
     shown = [*COLUMNS, "part", *(c for c in EXTRA if c in chosen)]
     result = chosen.sort_values("sample", ignore_index=True)[shown].astype("string")
@@ -190,16 +191,28 @@ def _chosen(rows: pd.DataFrame, composition: Composition) -> pd.DataFrame:
     return rows[groups.cumcount() < rows["label"].map(dict(composition.sizes)).astype(int)]
 
 
-def _refuse_empty(composition: Composition, chosen: pd.DataFrame, found: list[Found]) -> None:
+def _refuse_empty(
+    composition: Composition, chosen: pd.DataFrame, found: list[Found], home: Path | None
+) -> None:
     needed = [c for c in composition.classes if c not in composition.optional]
-    if empty := [c for c in needed if not (chosen["label"] == c).any()]:
-        could = [
-            " or ".join(one.part.datasets)
-            for one in found
-            if one.name is None and set(empty) & set(one.part.labels.values())
-        ]
-        raise DatasetMissing(
-            f"{composition.name} has no image of {', '.join(empty)}: not here are "
-            f"{'; '.join(dict.fromkeys(could))}. `covidlib data get NAME` gets one, or point "
-            "COVIDLIB_DATA (or the argument root) at the folder that holds it."
-        )
+    empty = [c for c in needed if not (chosen["label"] == c).any()]
+    if not empty:
+        return
+    told = f"{composition.name} has no image of {', '.join(empty)}"
+    could = [
+        " or ".join(one.part.datasets)
+        for one in found
+        if one.name is None and set(empty) & set(one.part.labels.values())
+    ]
+    if not could:
+        raise DatasetMissing(f"{told}, although every part that should have some is here")
+    if home is None:
+        where = "no data root is set, and it needs"
+    elif not home.is_dir():
+        where = f"there is no folder {home}, and it needs"
+    else:
+        where = f"not under {home} are"
+    raise DatasetMissing(
+        f"{told}: {where} {'; '.join(dict.fromkeys(could))}. `covidlib data get NAME` gets one, or "
+        "point COVIDLIB_DATA (or the argument root) at the folder that holds it."
+    )

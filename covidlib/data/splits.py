@@ -56,6 +56,7 @@ def split_table(
     elif scheme.startswith("official"):
         drawn = _official(rows, scheme, seed)
     else:
+        _check_patients(rows, scheme, folds if fold is not None else TENTHS)
         drawn = _holdout(rows, seed) if scheme == "holdout" else _kfold(rows, seed, fold, folds)
         _check_every_class(rows["label"], drawn, scheme)
     result = table.copy()
@@ -90,9 +91,11 @@ def _check_request(scheme: str, fold: int | None, folds: int) -> None:
     if not folded and fold is not None:
         raise DataError(f"the scheme {scheme!r} has no folds, yet fold {fold} was asked for")
     if folded and folds < 2:
-        raise DataError(f"kfold needs at least 2 folds, got {folds}")
+        raise DataError(f"{scheme} needs at least 2 folds, got {folds}")
     if folded and (fold is None or not 0 <= fold < folds):
-        raise DataError(f"kfold with {folds} folds needs a fold from 0 to {folds - 1}, got {fold}")
+        raise DataError(
+            f"{scheme} with {folds} folds needs a fold from 0 to {folds - 1}, got {fold}"
+        )
 
 
 def _official(rows: pd.DataFrame, scheme: str, seed: int) -> pd.Series:
@@ -107,7 +110,7 @@ def _official(rows: pd.DataFrame, scheme: str, seed: int) -> pd.Series:
     if scheme == "official" or "val" in set(published):
         return published
     train = rows[published == "train"]
-    _check_patients(train, TENTHS, scheme)
+    _check_patients(train, scheme)
     chosen = _parts(train, TENTHS, seed) == 0
     published[train.index[chosen]] = "val"
     return published
@@ -129,14 +132,12 @@ def _val_as_test(rows: pd.DataFrame, seed: int) -> pd.Series:
 
 
 def _holdout(rows: pd.DataFrame, seed: int) -> pd.Series:
-    _check_patients(rows, TENTHS, "holdout")
     parts = _parts(rows, TENTHS, seed)
     names = np.select([parts == 0, parts == 1], ["test", "val"], "train")
     return pd.Series(names, rows.index, dtype=object)
 
 
 def _kfold(rows: pd.DataFrame, seed: int, fold: int, folds: int) -> pd.Series:
-    _check_patients(rows, max(folds, TENTHS), "kfold")
     tested = _parts(rows, folds, seed) == fold
     rest = rows[~tested]
     # A tenth of all images is one part in this many of those that are left.
@@ -165,14 +166,20 @@ def _groups(rows: pd.DataFrame) -> np.ndarray:
     return ("patient " + rows["patient"].astype("string")).fillna(own).to_numpy(str)
 
 
-def _check_patients(rows: pd.DataFrame, needed: int, scheme: str) -> None:
+def _check_patients(rows: pd.DataFrame, scheme: str, parts: int = TENTHS) -> None:
+    """Raise DataError unless every part, and every tenth for validation, gets all classes."""
     patients = pd.Series(_groups(rows)).groupby(rows["label"].to_numpy(str)).nunique()
     if patients.empty:
         raise DataError(f"the scheme {scheme!r} found no labelled image")
+    unit = "images" if scheme == "kfold-images" else "patients"
+    needed, why = TENTHS, "a tenth of them is for validation"
+    if parts > TENTHS:
+        needed, why = parts, f"each of {parts} folds tests on one or more"
     for label, count in patients.items():
         if count < needed:
             raise DataError(
-                f"class {label!r} has {count} patients, the scheme {scheme!r} needs {needed}"
+                f"class {label!r} has {count} {unit}, the scheme {scheme!r} needs {needed}, as "
+                f"{why}: add {unit} of this class or leave the class out"
             )
 
 

@@ -1,4 +1,4 @@
-"""Any torchvision network as the source of feature maps at several scales."""
+"""Convolutional networks of torchvision as sources of feature maps at several scales."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +11,7 @@ from covidlib.models.cxr_classifiers import narrow_stem
 
 SIZE = 224  # pixels at which the scales are looked up; which layers end them does not depend on it
 ENDS = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.AvgPool2d, nn.Flatten, nn.Dropout, nn.Linear)
+INSTEAD = "a ResNet, VGG, DenseNet, EfficientNet, MobileNet, ConvNeXt or Inception"
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,13 @@ class Backbone(nn.Module):
 
     Args:
         name: of a torchvision classifier whose layers follow each other up to the global pooling:
-            ResNets, VGGs, DenseNets, Inception, EfficientNets and most others.
+            ResNets, VGGs, DenseNets, Inception, EfficientNets and most other convolutional ones.
         scales: how many feature maps, counted from the deepest.
         channels: of the image; the first of the stem's three are kept.
 
     Raises:
-        ValueError: torchvision has no such network, or it has fewer scales.
+        ValueError: torchvision has no such network, its layers cannot be followed from one map
+            to the next (transformers, RegNets), or it has fewer scales.
 
     Shape:
         images (N, C, H, W) with C at least ``channels``; the first of them are used.
@@ -82,26 +84,44 @@ def plan(name: str) -> Plan:
     """Find the layers of a torchvision network and its scales, without computing anything.
 
     Raises:
-        ValueError: torchvision has no such network.
+        ValueError: torchvision has no such network, or its layers cannot be followed.
 
     >>> plan("resnet18").taps[-3:], plan("resnet18").sides[-3:]
     (('layer2.1', 'layer3.1', 'layer4.1'), (28, 14, 7))
     """
-    last: dict[int, tuple[str, int]] = {}
+    if name not in models.list_models(module=models):
+        raise ValueError(f"torchvision has no classifier {name!r}")
+    try:
+        shapes = _shapes(name)
+    except Exception as error:  # a layer that is called out of turn may raise anything
+        raise ValueError(
+            f"{name}: its layers cannot be followed from one map to the next; choose {INSTEAD}"
+        ) from error
+    last = {shape[-1]: (layer, shape[1]) for layer, shape in shapes.items()}
+    taps, widths = zip(*last.values(), strict=True)
+    return Plan(tuple(shapes), taps, widths, tuple(last))
+
+
+def _shapes(name: str) -> dict[str, torch.Size]:
+    """Return the shape of what each layer gives for an image of ``SIZE`` pixels, in their order.
+
+    Raises:
+        ValueError: one of them gives no square feature map, or a finer one than those before.
+    """
+    shapes, side = {}, SIZE
     with torch.device("meta"), torch.no_grad():
         network = _network(name).eval()
-        layers = _layers(network)
         x = torch.empty(1, 3, SIZE, SIZE)
-        for layer in layers:
+        for layer in _layers(network):
             x = network.get_submodule(layer)(x)
-            last[x.shape[-1]] = (layer, x.shape[1])
-    taps, widths = zip(*last.values(), strict=True)
-    return Plan(tuple(layers), taps, widths, tuple(last))
+            # Transformers put the channels last.
+            if x.ndim != 4 or x.shape[-1] != x.shape[-2] or x.shape[-1] > side:
+                raise ValueError(f"{layer} gives {tuple(x.shape)} after maps of side {side}")
+            shapes[layer], side = x.shape, x.shape[-1]
+    return shapes
 
 
 def _network(name: str) -> nn.Module:
-    if name not in models.list_models(module=models):
-        raise ValueError(f"torchvision has no classifier {name!r}")
     # Auxiliary classifiers would stand among the layers; they are for training from scratch.
     branched = {"aux_logits": False, "init_weights": True}
     options = branched if name in ("inception_v3", "googlenet") else {}

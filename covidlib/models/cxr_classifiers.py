@@ -101,11 +101,11 @@ def narrow_stem(network: nn.Module, channels: int) -> nn.Module:
     not depend on their number, so the narrowed network starts as one built for so many channels.
 
     Raises:
-        ValueError: the convolution has fewer channels than that.
+        ValueError: no channel, or more than the convolution has.
     """
     first = next(m for m in network.modules() if isinstance(m, nn.Conv2d))
     if not 1 <= channels <= first.in_channels:
-        raise ValueError(f"the stem has {first.in_channels} channels, not {channels} or more")
+        raise ValueError(f"the stem takes 1 to {first.in_channels} channels, not {channels}")
     first.weight = nn.Parameter(first.weight.detach()[:, :channels].clone())
     first.in_channels = channels
     return network

@@ -21,12 +21,16 @@ TINY = 1e-12  # keeps the gradient of a square root finite at 0
 class MANetSettings(Variants):
     """MA-Net around a backbone.
 
+    Parameters with two classes: 23.7 million (ResNet50, two scales), of which 0.2 million are not
+    the backbone's.
+
     The defaults follow the paper's text. Where the authors' released code differs, ``AUTHORS``
     holds the change under a name: ``replace(settings, **MANetSettings.AUTHORS["features"])`` makes
     one of them, ``MANetSettings.variant("authors")`` all.
 
     Args:
-        backbone: a torchvision classifier; "resnet50" (magsd sec. 4.1).
+        backbone: most convolutional classifiers of torchvision, see
+            ``covidlib.models.backbones``; "resnet50" (magsd sec. 4.1).
         scales: 1, 2 or 3 grids that give attention, the deepest first: 7, 14 and 28 for 224
             pixels. The text takes three, the results called "proposed" are those of two (Table 5).
         pooling: "attention" (equation 1), or "gap" or "gmp" of the features alone (Table 6). With

@@ -236,7 +236,17 @@ def _isolated(device: torch.device, threads: int | None) -> Iterator[None]:
 
 
 def build(spec: RunSpec, data: TrainingData) -> Method:
-    """Return the method of a spec around a network with the spec's own random weights."""
+    """Return the method of a spec around a network with the spec's own random weights.
+
+    Raises:
+        RunError: the network takes other channels than the training gives it.
+    """
+    given = spec.training.channels
+    taken = getattr(spec.network, "channels", given)  # not every network lets one choose
+    if taken != given:
+        raise RunError(
+            f"network.channels is {taken} and training.channels {given}: they must be the same"
+        )
     method = METHODS[type(spec.training).__name__]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(generator("weights", spec.seed).initial_seed())

@@ -56,6 +56,7 @@ class ContrastiveSettings(TrainingSettings):
     neighbours: int = 20
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _one_of("images", self.images, Seen)
         if not self.temperature > 0:
             raise ValueError(f"a temperature is above 0, got {self.temperature}")

@@ -32,8 +32,8 @@ class MAGSDSettings(Variants, TrainingSettings):
         smoothing: share of the label that is spread over all classes where it stays the label.
         reduction: "mean" or "sum" over the views; over images and classes it is the mean.
         space: whether the distance compares "probabilities" or raw "logits".
-        mixup_threshold, patching_threshold, dimming_threshold: θm (also of the patch, which takes
-            the same region) and θd.
+        mixup_threshold, patching_threshold, dimming_threshold: θm (also of the patch, whose region
+            follows the same rule, of a map of its own) and θd.
         mix: γ of equation 3, the share of the whole image.
         dimming_factor: of equation 4.
         joined: whether the views pass the network as one batch, with common batch statistics.
@@ -81,6 +81,7 @@ class MAGSDSettings(Variants, TrainingSettings):
     }
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name, allowed in (
             ("regularisation", REGULARISATIONS),
             ("soft_label", ("confident", "agreeing")),

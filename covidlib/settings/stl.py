@@ -1,6 +1,7 @@
 """Supervised stages before the target: STL-N on natural images, STL-M on chest X-rays."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from covidlib.data.augmentation import MSATL_CXR, MSATL_NATURAL, Augmentation
 from covidlib.settings.training import SupervisedSettings, TrainingSettings
@@ -74,7 +75,7 @@ class GraftSettings(TrainingSettings):
         weights: torchvision's name of the weights; it fixes the file and its SHA-256.
 
     Raises:
-        ValueError: no such name.
+        ValueError: no such name, or epochs.
     """
 
     normalisation: str = "imagenet"
@@ -82,7 +83,10 @@ class GraftSettings(TrainingSettings):
     batch: int = 64
     weights: str = "IMAGENET1K_V1"
 
+    LEAST_EPOCHS: ClassVar[int] = 0
+
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.weights not in WEIGHTS:
             raise ValueError(f"weights is one of {WEIGHTS}, not {self.weights!r}")
         if self.epochs:

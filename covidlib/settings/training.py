@@ -1,8 +1,11 @@
 """What all methods of training share, and learning from labels."""
 
 from dataclasses import dataclass
+from math import inf
+from typing import ClassVar
 
 from covidlib.data.augmentation import NONE, Augmentation
+from covidlib.data.normalisation import NORMALISATIONS
 
 CLASS_WEIGHTS = ("none", "balanced")
 
@@ -26,6 +29,9 @@ class TrainingSettings:
         drop_last: leave out the images that do not fill an epoch's last batch.
         validate_every: epochs between looks at the validation images.
         channels: of the network's input; grey images are repeated.
+
+    Raises:
+        ValueError: a number outside its range, or an unknown normalisation.
     """
 
     size: int = 224  # msatl sec. 6.2
@@ -42,6 +48,24 @@ class TrainingSettings:
     drop_last: bool = False
     validate_every: int = 5
     channels: int = 3
+
+    LEAST_EPOCHS: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        for name in ("size", "batch", "validate_every", "channels"):
+            if not getattr(self, name) >= 1:
+                raise ValueError(f"{name} is at least 1, not {getattr(self, name)}")
+        if not self.epochs >= self.LEAST_EPOCHS:
+            raise ValueError(f"epochs is at least {self.LEAST_EPOCHS}, not {self.epochs}")
+        for name in ("lr", "momentum", "weight_decay"):
+            if not 0 <= getattr(self, name) < inf:
+                raise ValueError(f"{name} is a number from 0 on, not {getattr(self, name)}")
+        if not all(0 < share <= 1 for share in self.milestones):
+            raise ValueError(f"milestones are shares in (0, 1], not {self.milestones}")
+        if self.normalisation not in NORMALISATIONS:
+            raise ValueError(
+                f"normalisation is one of {NORMALISATIONS}, not {self.normalisation!r}"
+            )
 
     @property
     def slug(self) -> str:
@@ -78,12 +102,13 @@ class SupervisedSettings(TrainingSettings):
             every class does: an image counts as the mean class size over that of its own class.
 
     Raises:
-        ValueError: another word.
+        ValueError: another word, or what ``TrainingSettings`` refuses.
     """
 
     class_weights: str = "none"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_class_weights(self.class_weights)
 
     @property

@@ -14,7 +14,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, Checkpoint
 from torch.multiprocessing import ProcessRaisedException
 
-from covidlib.errors import RunError
+from covidlib.errors import DataError, RunError
 from covidlib.training.method import Method
 from covidlib.training.state import State, StateFile, check_identity, read_state
 
@@ -134,6 +134,7 @@ def fit(
     Raises:
         RunError: the loss or the weights are not finite, or the state cannot be read or written,
             or was made with something else.
+        DataError: the images do not fill a batch, or leave a process without one.
         KeyboardInterrupt: Ctrl-C; the state stays.
     """
     path = folder / "state.ckpt"
@@ -205,9 +206,10 @@ def _own_endings(trainer: L.Trainer) -> Iterator[None]:
         raise KeyboardInterrupt from error
     except ProcessRaisedException as error:
         name, _, message = str(error).strip().splitlines()[-1].partition(": ")
-        if not name.endswith(RunError.__name__):
-            raise
-        raise RunError(message) from error
+        for kind in (RunError, DataError):
+            if name.endswith(kind.__name__):
+                raise kind(message) from error
+        raise
     finally:
         if main and handler is not None:
             signal.signal(signal.SIGINT, handler)

@@ -8,6 +8,8 @@ four passes unchanged images would make a fifth of them instead of nearly half, 
 views would matter. ``joined=False`` makes a pass for each view.
 """
 
+from itertools import count
+
 import torch
 from torch import LongTensor, Tensor, nn
 
@@ -37,7 +39,7 @@ class MAGSD(Supervised):
         seed: of order, augmentation, views and dropout.
 
     Raises:
-        RunError: the network has no attention, although views are asked for.
+        RunError: views are asked for, and the network has no attention, or maps of one place.
     """
 
     settings: MAGSDSettings
@@ -48,6 +50,8 @@ class MAGSD(Supervised):
         if settings.views and not hasattr(network, "attend"):
             raise RunError(f"{type(network).__name__} has no attention to make views from")
         super().__init__(network, settings, data, seed)
+        if settings.views:
+            check_maps(network, settings)
 
     def batch_loss(self, batch: Batch, step: int) -> Tensor:
         """Return the mean loss of one batch."""
@@ -69,6 +73,35 @@ class MAGSD(Supervised):
         for group in optimizer.param_groups:
             group["nesterov"] = self.settings.nesterov
         return optimizer
+
+
+def check_maps(network: nn.Module, settings: MAGSDSettings) -> None:
+    """Refuse images so small that an attention map is one place, whose region is always empty.
+
+    Raises:
+        RunError: the maps have one place; the message says the least size.
+    """
+
+    def side(size: int) -> int:
+        return attend_blank(network, size, settings.channels).shape[-1]
+
+    if side(settings.size) == 1:
+        least = next(size for size in count(settings.size + 1) if side(size) > 1)
+        raise RunError(
+            f"attention maps of images of {settings.size} pixels have one place, so no view can be "
+            f"made from them: size is at least {least} with views"
+        )
+
+
+@torch.no_grad()
+def attend_blank(network: nn.Module, size: int, channels: int) -> Tensor:
+    """Return the attention maps (1, M, H, W) of one black image; the mode is restored."""
+    was_training = network.training
+    network.eval()
+    device = next(network.parameters()).device
+    maps = network.attend(torch.zeros(1, channels, size, size, device=device))[1]
+    network.train(was_training)
+    return maps
 
 
 def magsd_loss(

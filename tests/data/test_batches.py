@@ -217,13 +217,19 @@ def test_shares_tile_the_batch(count, world):
         {"n": 3, "batch": 4, "drop_last": True},
         {"n": 9, "batch": 4, "drop_last": False, "world": 2},
         {"n": 9, "batch": 1, "drop_last": True, "world": 2},
-        {"n": 9, "batch": 4, "drop_last": True, "rank": 2, "world": 2},
-        {"n": 9, "batch": 0, "drop_last": True},
     ],
 )
 def test_an_epoch_without_work_for_everyone_is_refused(arguments):
-    with pytest.raises(ValueError):
+    """By an error of the library, which the command line shows as a sentence."""
+    message = r"images (do not fill one batch of 4: take a smaller|in batches of \d leave 1 for)"
+    with pytest.raises(DataError, match=message):
         epoch_order(seed=0, epoch=0, **arguments)
+
+
+@pytest.mark.parametrize("wrong", [{"rank": 2, "world": 2}, {"rank": -1}, {"batch": 0}])
+def test_a_batch_or_a_process_that_cannot_be_is_a_mistake_of_the_caller(wrong):
+    with pytest.raises(ValueError, match="impossible"):
+        epoch_order(**{"n": 9, "batch": 4, "seed": 0, "epoch": 0, "drop_last": True, **wrong})
 
 
 def test_a_device_may_be_named(cached):

@@ -1,3 +1,4 @@
+import re
 import shutil
 
 import pandas as pd
@@ -61,11 +62,20 @@ def test_definition_is_whole(one):
     assert given == set(one.classes)
 
 
-@pytest.mark.parametrize("letter", "ABC")
-def test_sizes_are_the_paper_s(letter):
-    rows = published("magsd", 1).query("dataset == @letter").set_index("class")["value"].astype(int)
-    sizes = COMPOSITIONS[f"magsd-{letter.lower()}"].sizes
-    assert sorted(sizes.values()) == sorted(rows.drop("total"))
+TABLE_1 = {  # magsd's names of classes
+    "covid19": "COVID-19",
+    "non_covid19_pneumonia": "pneumonia",
+    "viral_pneumonia": "viral pneumonia",
+    "bacterial_pneumonia": "bacterial pneumonia",
+    "healthy": "healthy",
+}
+
+
+@pytest.mark.parametrize("part", ["A", "B", "C", "localization"])
+def test_sizes_of_magsd_are_those_of_its_table_1_class_by_class(part):
+    rows = published("magsd", 1).query("dataset == @part").set_index("class")["value"].astype(int)
+    sizes = COMPOSITIONS[f"magsd-{part.lower()}"].sizes
+    assert sizes == rows.drop("total").rename(TABLE_1).to_dict()
     assert sum(sizes.values()) == rows["total"]
 
 
@@ -184,8 +194,29 @@ def test_missing_parts_are_reported_and_an_empty_class_is_an_error(here, tmp_pat
     classes = sizes.drop(index="total")
     assert (classes["missing"] == (classes["paper"] - classes["here"]).clip(lower=0)).all()
     assert sizes.loc["total", "missing"] == classes["missing"].sum()
-    with pytest.raises(DatasetMissing, match="COVIDLIB_DATA"):
-        compose(MAGSD_A, tmp_path / "nowhere")
+
+
+def test_what_is_missing_is_said_with_the_folder_that_was_looked_in(here, tmp_path, monkeypatch):
+    root, *_ = here
+    monkeypatch.delenv("COVIDLIB_DATA", raising=False)
+    both = "magsd-a has no image of pneumonia, COVID-19: "
+    rest = rf" {COHEN}; {CXNET}; rsna or .* point COVIDLIB_DATA \(or the argument root\) at"
+    nowhere, one = tmp_path / "nowhere", (root / COHEN).resolve()
+    for place, said in (
+        (None, "no data root is set, and it needs"),
+        (nowhere, f"there is no folder {re.escape(str(nowhere))}, and it needs"),
+        (one, f"not under {re.escape(str(one))} are"),  # one data set's own folder
+    ):
+        with pytest.raises(DatasetMissing, match=f"^{both}{said}{rest}"):
+            open_dataset("magsd-a", place)
+
+
+def test_a_class_that_no_part_has_is_said_to_be_in_none(here):
+    root, *_ = here
+    part = Part((COHEN,), {"COVID-19": "COVID-19", "measles": "measles"})
+    one = Composition("test", "", "", ("measles",), (part,), {"COVID-19": 1, "measles": 1})
+    with pytest.raises(DatasetMissing, match="no image of measles, although every part"):
+        compose(one, root)
 
 
 def test_one_drawn_part_makes_a_composition_drawn(here, tmp_path):

@@ -143,6 +143,29 @@ def test_too_few_patients_name_the_class_and_the_number():
         split_table(table, "kfold", seed=0, fold=0, folds=20)
 
 
+@pytest.mark.parametrize(
+    ("scheme", "folds", "message"),
+    [
+        ("holdout", None, "7 patients, the scheme 'holdout' needs 10, as a tenth of them is for"),
+        ("kfold", 5, "7 patients, the scheme 'kfold' needs 10, as a tenth of them is for valid"),
+        ("kfold", 12, "7 patients, the scheme 'kfold' needs 12, as each of 12 folds tests on one"),
+        ("kfold-images", 5, "9 images, the scheme 'kfold-images' needs 10, as a tenth of them"),
+        ("kfold-images", 11, "9 images, the scheme 'kfold-images' needs 11, as each of 11 folds"),
+    ],
+)
+def test_too_few_are_counted_in_the_schemes_own_unit_with_the_reason(scheme, folds, message):
+    """Class b has 9 images of 7 patients."""
+    patients = [f"a{number}" for number in range(20)] + [f"b{min(n, 6)}" for n in range(9)]
+    table = pd.DataFrame(
+        {"sample": [f"{n}.png" for n in range(29)], "label": ["a"] * 20 + ["b"] * 9}
+    ).assign(patient=patients, split=pd.NA)
+    table = table.astype("string")
+    chosen = {} if folds is None else {"fold": 0, "folds": folds}
+    with pytest.raises(DataError) as caught:
+        split_table(table, scheme, seed=0, **chosen)
+    assert message in str(caught.value) and "leave the class out" in str(caught.value)
+
+
 def test_ten_patients_of_a_class_are_enough_however_unequal():
     table = make_table()
     covid = table["label"] == "COVID"
@@ -187,7 +210,8 @@ def test_official_needs_a_published_split():
         ({"scheme": "holdout", "fold": 1}, "has no folds"),
         ({"scheme": "kfold"}, "needs a fold from 0 to 4, got None"),
         ({"scheme": "kfold", "fold": 5}, "needs a fold from 0 to 4, got 5"),
-        ({"scheme": "kfold", "fold": 0, "folds": 1}, "at least 2 folds"),
+        ({"scheme": "kfold", "fold": 0, "folds": 1}, "kfold needs at least 2 folds"),
+        ({"scheme": "kfold-images", "fold": 7}, "kfold-images with 5 folds needs a fold from 0"),
     ],
 )
 def test_impossible_requests_are_refused(arguments, message):

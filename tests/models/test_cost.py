@@ -92,8 +92,9 @@ def test_a_narrowed_stem_starts_like_one_built_narrow():
         )
         expected = (2 / (stem.out_channels * stem.kernel_size[0] ** 2)) ** 0.5
         assert stem.weight.std().item() == pytest.approx(expected, rel=0.1)
-    with pytest.raises(ValueError, match="channels"):
-        narrow_stem(nn.Sequential(nn.Conv2d(1, 2, 3)), 3)
+    for channels in (0, 4):
+        with pytest.raises(ValueError, match=f"takes 1 to 3 channels, not {channels}"):
+            narrow_stem(nn.Sequential(nn.Conv2d(3, 2, 3)), channels)
 
 
 @pytest.mark.parametrize(

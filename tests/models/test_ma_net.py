@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -47,6 +49,16 @@ def test_the_papers_network_has_65536_features_from_32_maps_of_7_by_7():
         logits, maps = network.eval().attend(torch.empty(2, 3, 224, 224))
     assert network.classifier.in_features == 65_536
     assert maps.shape == (2, 32, 7, 7) and logits.shape == (2, 4)
+
+
+def test_parameters_are_those_that_the_docstring_states():
+    with torch.device("meta"):
+        network = MANetSettings().build(2)
+    found = sum(p.numel() for p in network.parameters())
+    backbone = sum(p.numel() for p in network.backbone.parameters())
+    assert (found, found - backbone) == (23_737_538, 98_304 + 128 + 131_074)
+    told = re.findall(r"\d+\.\d million", MANetSettings.__doc__)
+    assert told == [f"{number / 1e6:.1f} million" for number in (found, found - backbone)]
 
 
 @pytest.mark.parametrize("scales, widths", [(1, 2048), (2, 3072), (3, 3584)])

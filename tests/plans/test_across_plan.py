@@ -1,9 +1,12 @@
 from collections import Counter
 
-from covidlib.plans import plan
+import pytest
+
+from covidlib.plans import PLANS, plan
 from covidlib.plans.across import CT, FOLDS, HELD_OUT, NAME, XRAYS
 from covidlib.runs.reference import in_order
-from covidlib.settings import ProtocolMAGSDSettings, ProtocolSettings
+from covidlib.settings import MAGSDSettings, ProtocolMAGSDSettings, ProtocolSettings
+from covidlib.training.magsd import check_maps
 
 
 def test_the_trainings_of_laptop_are_few_and_each_happens_once():
@@ -51,3 +54,16 @@ def test_the_headline_network_comes_first_and_folds_are_runs_of_paper():
         on_ct = dict(row.cell)["learnt"] == CT
         assert [s.seed for s in row.specs] == ([0, 1, 2] if on_ct else [0, 0, 0])
         assert [s.data.fold for s in row.specs] == ([None] * 3 if on_ct else [0, 1, 2])
+
+
+@pytest.mark.parametrize("profile", ["smoke", "laptop"])
+def test_no_plan_asks_for_views_of_images_that_are_too_small(profile):
+    whole = (spec for name in PLANS for spec in plan(name, profile, phantoms=True, seeds=1).specs)
+    viewed = {
+        (spec.network, spec.training.size): spec.training
+        for spec in whole
+        if isinstance(spec.training, MAGSDSettings) and spec.training.views
+    }
+    for (network, _), training in viewed.items():
+        check_maps(network.build(2), training)
+    assert {type(training) for training in viewed.values()} >= {ProtocolMAGSDSettings}

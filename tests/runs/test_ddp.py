@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # as a program it has no pyt
 
 from small_runs import TinySettings, tiny
 
-from covidlib.errors import RunError
+from covidlib.errors import DataError, RunError
 from covidlib.runs.record import Record
 from covidlib.runs.running import run
 from covidlib.runs.store import Store
@@ -31,8 +31,8 @@ ONE = Resources("cpu", threads=1)
 TWO = Resources("cpu", devices=2, checkpoint_seconds=0, threads=1)
 
 
-def spec(lr=0.05):
-    return tiny(network=NETWORK, precision="32-true", batch=9, lr=lr)
+def spec(lr=0.05, batch=9):
+    return tiny(network=NETWORK, precision="32-true", batch=batch, lr=lr)
 
 
 def show(spec, row):
@@ -45,6 +45,8 @@ def program(store, root):
     with pytest.raises(RunError) as caught:
         run(spec(lr=1e30), Store(store), root, resources=TWO)
     print(json.dumps(str(caught.value)))
+    with pytest.raises(DataError, match="22 images in batches of 7 leave 1 for the last step of 2"):
+        run(spec(batch=7), Store(store), root, resources=TWO)
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from small_runs import DATA, TinySettings, draw_covid_ct, same, tiny
 
 from covidlib.data.phantoms import PhantomSettings
-from covidlib.errors import DatasetMissing, RunError, UnreadableImages
+from covidlib.errors import DataError, DatasetMissing, RunError, UnreadableImages
 from covidlib.evaluation.metrics import score
 from covidlib.runs import provenance, running
 from covidlib.runs.executor import execute
@@ -177,6 +177,12 @@ def test_transfer_refuses_another_network_by_name():
         transfer(TinySettings(width=4).build(2), TinySettings(width=6).build(2).state_dict())
     with pytest.raises(RunError, match=r"body\.1\.running_mean"):
         transfer(TinySettings(norm=False).build(2), TinySettings().build(2).state_dict())
+
+
+def test_too_few_images_for_a_batch_are_an_error_of_the_library(root, store):
+    with pytest.raises(DataError, match="22 training images do not fill one batch of 23"):
+        run(tiny(batch=23, drop_last=True), store, root, resources=Resources("cpu"))
+    assert not list(store.records())
 
 
 def test_no_data_root_is_an_error_before_anything_starts(tmp_path, store, monkeypatch):

@@ -264,6 +264,36 @@ def test_a_network_without_attention_is_refused(root):
     build(spec(network=TinySettings(), views=()), data)
 
 
+def test_images_whose_maps_have_one_place_are_refused_with_views(root):
+    """Such a map is constant, its region empty: views would be copies."""
+    data = training_data(DATA, root)
+    with pytest.raises(RunError, match=r"of 32 pixels have one place.* size is at least 33"):
+        build(spec(size=32), data)
+    build(spec(size=32, views=()), data)
+    method = build(spec(size=33), data)
+    assert method.network.training
+    maps = method.network.attend(torch.randn(2, 3, 33, 33))[1]
+    assert maps.shape[-2:] == (2, 2)
+
+
+def test_a_look_at_the_maps_leaves_the_network_as_it_was():
+    torch.manual_seed(0)
+    network = NETWORK.build(3)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    assert magsd.attend_blank(network, 64, 3).shape == (1, 4, 2, 2)
+    assert network.training
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+
+
+def test_channels_of_network_and_training_must_be_the_same(root):
+    data, one = training_data(DATA, root), replace(NETWORK, channels=1)
+    with pytest.raises(RunError, match=r"network\.channels is 1 and training\.channels 3"):
+        build(spec(network=one), data)
+    with pytest.raises(RunError, match=r"network\.channels is 3 and training\.channels 1"):
+        build(spec(channels=1), data)
+    assert build(spec(network=one, channels=1), data).network.backbone.channels == 1
+
+
 def test_a_weighted_run_is_another_one(root, tmp_path):
     chosen = spec(epochs=1, class_weights="balanced")
     assert "magsd-balanced" in chosen.key and "balanced" not in spec(epochs=1).key
