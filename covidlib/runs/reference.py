@@ -1,5 +1,6 @@
 """Every run of a paper, in order of value, through failures and interruptions."""
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +93,8 @@ def run_all(
 ) -> list[Failure]:
     """Make every run that is not there yet, and go on where one fails.
 
+    What another process is making comes last, so that several processes share the work.
+
     Args:
         specs: in the order of their making; each run's stages come before it.
         store: finished runs are taken from there, interrupted ones go on.
@@ -116,9 +119,16 @@ def run_all(
         if results is not None and not kept(record.key):
             publish(record, results)
 
-    for spec in specs:
+    left, put_off = deque(specs), set()
+    while left:
+        spec = left.popleft()
+        known = kept(spec.key)
+        if not known and spec.key not in put_off and any(map(store.busy, _stages(spec))):
+            put_off.add(spec.key)
+            left.append(spec)
+            continue
         outcome: Record | Failure | None = None
-        if not kept(spec.key):
+        if not known:
             try:
                 _refuse(spec, failed)
                 options = {"profile": profile, "resources": resources, "progress": progress}

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from covidlib.errors import RunError
 from covidlib.files import sync
@@ -49,6 +49,14 @@ class Store:
     def lock(self, spec: RunSpec) -> FileLock:
         """Return the lock of a spec; it falls with the process that holds it, however it ends."""
         return FileLock(self.root / ".working" / f"{spec.key}.lock")
+
+    def busy(self, spec: RunSpec) -> bool:
+        """Say whether another process is making a run just now."""
+        try:
+            with self.lock(spec).acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
 
     def add(self, spec: RunSpec, write: Callable[[Path], None]) -> Record:
         """Let ``write`` fill a temporary folder, then give it its name in one step."""

@@ -71,7 +71,7 @@ page.glue("same", int((shapes["verdict"] == "reproduced").sum()))
 shapes
 
 # %% [markdown]
-# The rest of the network follows from its backbone, which may be any torchvision classifier:
+# The rest of the network follows from its backbone; most convolutional classifiers of torchvision can be one:
 
 # %% tags=["table"]
 parts.backbones_table()

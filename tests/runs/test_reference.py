@@ -58,6 +58,20 @@ def test_small_networks_then_first_seeds_then_plans_each_run_once(papers):
             in_order(paper, "smoke", phantoms=False, names=names)
 
 
+def test_what_another_process_makes_comes_last_and_is_waited_for(root, tmp_path):
+    store, order = Store(tmp_path / "store"), []
+    specs = [tiny(seed, epochs=1) for seed in (1, 2)]
+    theirs = Store(tmp_path / "store").lock(specs[0])
+    theirs.acquire()
+
+    def told(spec, outcome):
+        order.append(spec.seed)
+        theirs.release()  # the other process stops, and its run is made here
+
+    assert run_all(specs, store, root, "smoke", resources=CPU, told=told) == []
+    assert order == [2, 1] and len(store.records()) == 2
+
+
 def test_a_failure_stops_its_descendants_and_nothing_else(root, tmp_path):
     store = Store(tmp_path / "store")
     bad = tiny(lr=float("1e30"), epochs=2, batch=22)  # its weights are not finite
