@@ -97,9 +97,10 @@ format: $(INSTALLED) ## rewrite formatting and what the linter can mend
 	@"$(IN)ruff" check --fix .
 	@"$(IN)ruff" format .
 
-bench: $(INSTALLED) ## measure training throughput against the compute ceiling
+bench: $(INSTALLED) ## time training steps beside their ceilings and floors
 	@"$(IN)python" benchmarks/throughput.py
 	@"$(IN)python" benchmarks/sstlm.py
+	@"$(IN)python" benchmarks/magsd.py
 
 check: ## everything CI does, in a fresh environment
 	@bash .ci/run

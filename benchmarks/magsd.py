@@ -1,22 +1,29 @@
 """What one MAG-SD step costs beside four plain steps of the same backbone.
 
     python benchmarks/magsd.py --size 224 --batch 16 --batch 32
+    python benchmarks/magsd.py --keep book/results/magsd/cost
+
+The second keeps the times, which the page on the views shows.
 
 Four views pass the network in one MAG-SD step, so four plain training steps on as many images are
 the floor. Contestants take turns, another one begins each round; the table shows medians, and each
 ratio is the median of the ratios within a round. On a CPU the times are those that this process
 got, of all its threads together, since others on the machine must not count. The views alone are
 timed likewise, against a loop over images. A MAG-SD step is also watched for operations that make
-the host wait for its device: by CUDA on a GPU, elsewhere by what those operations are.
+the host wait for its device: by CUDA on a GPU, elsewhere by what those operations are. With
+``--variants`` steps whose views pass the network one by one, and steps whose views are made image
+by image, take turns too.
 """
 
 # turns first: it lets torchvision import beside a CPU torch.
 from turns import chosen_device, described, measure
 
 # isort: split
+import json
 import statistics
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import torch
@@ -29,15 +36,18 @@ from torch import Tensor, nn
 from torchvision import models
 
 from covidlib.clock import own_clock
+from covidlib.files import save
 from covidlib.models.ma_net import MANetSettings
+from covidlib.pages.magsd_cost import FLOOR, LOOP, OURS, STEP, VECTORISED
+from covidlib.runs.provenance import hardware, software
 from covidlib.settings import MAGSDSettings
 from covidlib.training.attention_augmentation import draw_views, make_views
+from covidlib.training.convolutions import fast_convolutions
 from covidlib.training.magsd import magsd_loss, predict_views, view_losses
 from covidlib.training.precision import autocast
 from covidlib.waits import waits
 
-FLOOR = "four plain steps"
-VECTORISED, LOOP = "views, whole batch", "views, image by image"
+APART, BY_IMAGE = f"{OURS}, views apart", f"{OURS}, views by image"
 Views = Callable[[Tensor, Tensor, MAGSDSettings, Tensor], list[Tensor]]
 Step = tuple[Tensor, Tensor, Tensor]  # images, labels, draws
 
@@ -58,7 +68,7 @@ def training(network: nn.Module, loss_of: Callable[[], Tensor], passes: int = 1)
     device = next(network.parameters()).device
     while True:
         for _ in range(passes):
-            with autocast(device, "bf16-mixed"):
+            with autocast(device, "bf16-mixed"), fast_convolutions(device):
                 loss = loss_of()
             optimizer.zero_grad()
             loss.backward()
@@ -121,34 +131,66 @@ def show(seconds: dict[str, list[float]], floor: str, title: str) -> Table:
     return table
 
 
+def compare(
+    network: str, size: int, count: int, rounds: int, device: torch.device, variants: bool = False
+) -> dict[str, object]:
+    """Time the steps of one batch size, and the views alone.
+
+    Args:
+        network: a torchvision classifier.
+        size, count: side in pixels and images per step.
+        rounds: turns of each contestant.
+        device: where they run.
+        variants: whether the other ways to make and to predict views take part.
+
+    Returns:
+        batch; steps and views, the seconds of each contestant's rounds; waits, how many operations
+        of a MAG-SD step make the host wait.
+    """
+    clock, given = own_clock(device), some(count, size, device)
+    joined, apart = MAGSDSettings(), MAGSDSettings(joined=False)
+    steps = {FLOOR: plain(network, given), OURS: magsd(network, given, joined)}
+    if variants:
+        steps[APART] = magsd(network, given, apart)
+        steps[BY_IMAGE] = magsd(network, given, joined, per_image_views)
+    making = {
+        VECTORISED: alone(given, joined, make_views),
+        LOOP: alone(given, joined, per_image_views),
+    }
+    return {
+        "batch": count,
+        "steps": measure(steps, rounds, 1, device, clock),
+        "views": measure(making, rounds, 5, device, clock),
+        "waits": len(waits(partial(next, steps[OURS]), device)),
+    }
+
+
 def main(
     size: Annotated[int, typer.Option(help="Side of the network's input, pixels.")] = 224,
     batch: Annotated[list[int], typer.Option(help="Images per step; may be repeated.")] = (16, 32),
     network: Annotated[str, typer.Option(help="A torchvision classifier.")] = "resnet50",
     rounds: Annotated[int, typer.Option(help="Turns of each contestant.")] = 4,
+    variants: Annotated[bool, typer.Option(help="Views apart and by image too.")] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda; the best there is if empty.")] = "",
+    keep: Annotated[Path | None, typer.Option(help="Folder to keep the times in.")] = None,
 ) -> None:
     """Compare a MAG-SD step with four plain steps, and its views with a loop over images."""
-    chosen = chosen_device(device)
-    clock = own_clock(chosen)
-    joined, apart = MAGSDSettings(), MAGSDSettings(joined=False)
+    chosen, console = chosen_device(device), Console()
+    if keep and (keep / STEP.name).exists():
+        raise typer.BadParameter(f"{keep / STEP.name} is there; remove it to measure again")
+    if keep and software()["dirty"]:
+        raise typer.BadParameter("the library differs from its commit; commit it first")
+    body = {"network": network, "size": size, "threads": torch.get_num_threads(), "batches": []}
     for count in batch:
-        given = some(count, size, chosen)
-        steps = {
-            FLOOR: plain(network, given),
-            "MAG-SD": magsd(network, given, joined),
-            "MAG-SD, views apart": magsd(network, given, apart),
-            "MAG-SD, views by image": magsd(network, given, joined, per_image_views),
-        }
+        found = compare(network, size, count, rounds, chosen, variants)
+        body["batches"].append(found)
         title = f"{network}, {size} pixels, batch {count}, {described(chosen)}"
-        Console().print(show(measure(steps, rounds, 1, chosen, clock), FLOOR, title))
-        found = waits(partial(next, steps["MAG-SD"]), chosen)
-        Console().print(f"host synchronisations in a MAG-SD step: {len(found)}")
-        making = {
-            VECTORISED: alone(given, joined, make_views),
-            LOOP: alone(given, joined, per_image_views),
-        }
-        Console().print(show(measure(making, rounds, 5, chosen, clock), VECTORISED, title))
+        console.print(show(found["steps"], FLOOR, title))
+        console.print(f"host synchronisations in a MAG-SD step: {found['waits']}")
+        console.print(show(found["views"], VECTORISED, title))
+    if keep:
+        body["provenance"] = software() | hardware(chosen)
+        save(keep / STEP.name, json.dumps(body, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import torch
 
 from covidlib.data import open_dataset
 from covidlib.data.cache import Cached
+from covidlib.data.table import COLUMNS, Dataset
 from covidlib.errors import DataError
 from covidlib.localization_scores import (
     COARSE,
@@ -21,6 +22,7 @@ from covidlib.localization_scores import (
     outlined,
     read,
     scores,
+    scoring,
     specs,
     write,
 )
@@ -145,6 +147,39 @@ def test_images_that_were_trained_on_are_left_out(real_data):
     assert third["sample"] in set(kept["sample"])  # another person with the same number
     tested = outlined(SimpleNamespace(table=seen.assign(split="test")), real_data, phantom=False)
     assert len(tested.table) == len(table)
+
+
+def test_people_who_were_joined_under_another_name_are_left_out(monkeypatch):
+    """Patient 7 shares a picture with one of another collection, whose name comes first."""
+    outlines = pd.DataFrame(
+        {
+            "sample": ["s/first.png", "s/second.png", "s/third.png", "s/fourth.png"],
+            "patient": [f"covid-cxr-segmentations:{n}" for n in ("7", "7", "8", "9")],
+            "lesion_mask": "mask.png",
+        }
+    ).astype("string")
+    network = pd.DataFrame(
+        {
+            "sample": ["c/first.jpg", "x/1.png", "c/third.jpg", "c/other.jpg"],
+            "patient": [
+                "chestxray8-subset:3",
+                "chestxray8-subset:3",
+                "covid-chestxray-dataset:8",
+                "covid-chestxray-dataset:9",
+            ],
+            "split": ["test", "train", "test", "val"],
+        }
+    ).astype("string")
+    table = outlines.reindex(columns=COLUMNS).assign(path=outlines["sample"])
+    found = Dataset("magsd-localization", table.astype("string"), ("COVID-19",))
+    monkeypatch.setattr(scoring, "open_dataset", lambda *_, **__: found)
+    kept = outlined(SimpleNamespace(table=network), None, phantom=False).table
+    # 7 was learnt from as the other's 3, and has a second image; of 9 another image was.
+    assert kept["sample"].tolist() == ["s/third.png"]
+    names = scoring.names_of(outlines, network)
+    assert names["covid-cxr-segmentations:7"] == {
+        "covid-chestxray-dataset:7", "chestxray8-subset:3"
+    }  # fmt: skip
 
 
 def test_the_runs_that_are_scored_are_rows_of_table_3():

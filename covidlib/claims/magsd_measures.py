@@ -25,6 +25,7 @@ from covidlib.localization_scores import (
     BLOB,
     CLASSES,
     FOLDER,
+    LETTERS,
     MEAN,
     MEASURES,
     MIDDLE,
@@ -37,7 +38,6 @@ from covidlib.runs.folds import by_fold
 from covidlib.runs.record import Record
 
 MILLION = 1e6
-LEARNT = "magsd-b"  # what the paper's networks of sec. 4.4.6 learnt
 
 
 @dataclass(frozen=True)
@@ -135,9 +135,8 @@ def located(results: Path) -> Effect | str:
         images = len(set().union(*(gain.index for gain in gains)))
         effects.append(over_draws(drawn_means(gains, "gain"), images))
     files = kept_of(results, FOLDER, (one.key for one in own))
-    learnt = sorted({one.key.partition("-fold")[0] for one in own})
-    part = f"the networks learnt {', '.join(learnt)}, the paper's {LEARNT}"
-    part = part if learnt != [LEARNT] else ""
+    letter, theirs = own[0].letter, LETTERS[0]  # the networks that speak are of one set
+    part = "" if letter == theirs else f"the networks learnt set {letter}, the paper's set {theirs}"
     return replace(weakest(effects), records=files, part=part)
 
 

@@ -6,7 +6,15 @@ networks were trained, and kept as numbers beside the runs:
 """
 
 from covidlib.localization_scores.averaging import drawn_means
-from covidlib.localization_scores.keeping import FOLDER, place, read, recorded, write
+from covidlib.localization_scores.keeping import (
+    FEWEST,
+    FOLDER,
+    place,
+    read,
+    recorded,
+    speaking,
+    write,
+)
 from covidlib.localization_scores.scoring import (
     BLOB,
     CLASSES,
@@ -28,4 +36,4 @@ from covidlib.localization_scores.scoring import (
 
 __all__ = ["BLOB", "CLASSES", "COARSE", "FOLDER", "LETTERS", "LUNGS", "MEAN", "MEASURES", "SIZE"]
 __all__ += ["THRESHOLDS", "Overlaps", "drawn_means", "mean_attention", "outlined", "place", "read"]
-__all__ += ["MIDDLE", "recorded", "score_run", "scores", "specs", "write"]
+__all__ += ["FEWEST", "MIDDLE", "recorded", "score_run", "scores", "speaking", "specs", "write"]

@@ -3,7 +3,7 @@
 import typer
 
 from covidlib.kept_scores import unkept
-from covidlib.localization_scores import FOLDER, LETTERS, MEAN, score_run, specs, write
+from covidlib.localization_scores import FOLDER, LETTERS, MEAN, recorded, score_run, specs, write
 from covidlib.paths import RESULTS, data_root
 from covidlib.runs.store import Store
 from covidlib.terminal import RealData, RealProfile, Results, Weights, run_alone
@@ -25,6 +25,8 @@ def main(
         own = found.table[found.table["source"] == MEAN]
         typer.echo(f"{spec.key}: mean IoU {own['mask'].mean():.3f}, boxes {own['box'].mean():.3f}")
     typer.echo(f"{scored} new files in {results}")
+    if shown := recorded(results):
+        typer.echo(f"the page shows {len(shown)} networks of data set {shown[0].letter}")
 
 
 if __name__ == "__main__":

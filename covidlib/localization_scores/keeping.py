@@ -1,5 +1,6 @@
 """Overlaps under ``book/results``: one small file per run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +9,7 @@ from covidlib import kept_scores
 from covidlib.localization_scores.scoring import LETTERS, MEASURES, Overlaps
 
 FOLDER = Path("magsd") / "localization"
+FEWEST = 3  # networks that decide a claim; see covidlib.claims.claim
 IMAGE = ["sample", "patient", "label"]
 MAP = ["source", "threshold"]
 
@@ -54,7 +56,16 @@ def read(results: Path) -> list[Overlaps]:
 
 
 def recorded(results: Path) -> list[Overlaps]:
-    """Return the kept overlaps of the runs on B, or on A where B has none; see ``LETTERS``."""
-    found = read(results)
-    by_set = ([one for one in found if one.letter == letter] for letter in LETTERS)
-    return next(filter(None, by_set), [])
+    """Return the kept overlaps of the networks that speak; see ``speaking``."""
+    return speaking(read(results))
+
+
+def speaking(found: Sequence[Overlaps]) -> list[Overlaps]:
+    """Choose the networks of one data set among several; see ``LETTERS``.
+
+    B's where there are as many of them as of A, and not fewer than ``FEWEST``; else A's, and B's
+    again where A has none.
+    """
+    first, second = ([one for one in found if one.letter == letter] for letter in LETTERS)
+    enough = len(first) >= max(FEWEST, len(second))
+    return first if enough or not second else second

@@ -32,7 +32,7 @@ COHEN = "covid-chestxray-dataset:"  # begins the names of the patients that have
 THRESHOLDS = (0.3, 0.5, 0.7)  # ours; the paper gives none
 MIDDLE = 0.5  # the threshold of tables and claims; figures have all
 CLASSES = tuple(dict.fromkeys(DRAWN[k] for k in ("covid19", "bp")))
-LETTERS = ("B", "A")  # "trained on the Dataset B"; A, which costs least, where B is not recorded
+LETTERS = ("B", "A")  # "trained on the Dataset B"; A, which costs least, until B is recorded
 MEAN, COARSE = "mean attention", "mean attention, training's size"
 LUNGS, BLOB = "floor: lung mask", "floor: centre blob"
 MEASURES = ("mask", "box")
@@ -69,7 +69,7 @@ def outlined(data: TrainingData, root: Path | None, phantom: bool) -> Dataset:
     Args:
         data: of the network. An image leaves where its file's stem, or its patient, is in the
             training or validation part. The outlines are of Cohen's patients, whose numbers
-            other data sets use for people of their own.
+            other data sets use for people of their own; see ``names_of``.
         root: the data root.
         phantom: whether the images are drawn.
     """
@@ -77,12 +77,34 @@ def outlined(data: TrainingData, root: Path | None, phantom: bool) -> Dataset:
     table = found.table[found.table["lesion_mask"].notna()]
     if not phantom:  # drawn images are of other patients than the network's
         seen = data.table[data.table["split"].isin(["train", "val"])]
-        stems = {Path(sample).stem for sample in seen["sample"]}
-        people = set(seen["patient"].dropna())
-        own = COHEN + table["patient"].str.split(":").str[1]
-        met = [Path(s).stem in stems for s in table["sample"]] | own.isin(people).to_numpy(bool)
-        table = table[~met]
+        stems, people = {Path(s).stem for s in seen["sample"]}, set(seen["patient"].dropna())
+        names = names_of(table, data.table)
+        met = [
+            Path(sample).stem in stems or not people.isdisjoint(names.get(patient, ()))
+            for sample, patient in zip(table["sample"], table["patient"], strict=True)
+        ]
+        table = table[~np.array(met, dtype=bool)]
     return replace(found, table=table.reset_index(drop=True))
+
+
+def names_of(outlines: pd.DataFrame, network: pd.DataFrame) -> dict[str, set[str]]:
+    """Return what a network's data set calls each patient who has outlines.
+
+    That is Cohen's number, and the name under which people who share a picture were joined there
+    (see ``covidlib.data.same_pictures.people``): that of each of the patient's images, by stem.
+
+    Args:
+        outlines: sample, patient.
+        network: sample, patient of the network's data set, tested images too.
+    """
+    given: dict[str, set[str]] = {}
+    for sample, patient in network[["sample", "patient"]].dropna().itertuples(index=False):
+        given.setdefault(Path(sample).stem, set()).add(patient)
+    names: dict[str, set[str]] = {}
+    for sample, patient in outlines[["sample", "patient"]].dropna().itertuples(index=False):
+        own = names.setdefault(patient, {COHEN + patient.split(":")[1]})
+        own.update(given.get(Path(sample).stem, ()))
+    return names
 
 
 def decoded(dataset: Dataset, size: int) -> Cached:

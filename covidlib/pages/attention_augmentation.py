@@ -11,8 +11,11 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from torch import Tensor
 
+from covidlib.book import Page
 from covidlib.figures import PALETTE, legend_below
 from covidlib.pages.attended import Chest, draw, draw_image
+from covidlib.pages.magsd_start import grid
+from covidlib.runs.recorded import recorded
 from covidlib.settings import MAGSDSettings
 from covidlib.settings.magsd import VIEWS
 from covidlib.training import attention_augmentation as augmentation
@@ -153,6 +156,12 @@ def areas(chests: Sequence[Chest]) -> pd.DataFrame:
             found = {"region": region.double().mean((1, 2, 3)).numpy(), "box": box.numpy()}
             rows.append(pd.DataFrame({"threshold": threshold, **found}))
     return pd.concat(rows, ignore_index=True)
+
+
+def recorded_grid(page: Page) -> dict[str, str]:
+    """Return the sizes of images and maps in the recorded trainings of Table 7."""
+    rows = recorded("magsd/augmentation_count", page.recorded)
+    return grid([record for records in rows.values() for record in records])
 
 
 def draw_areas(ax: Axes, found: pd.DataFrame) -> Axes:

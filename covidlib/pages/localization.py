@@ -6,20 +6,17 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
 
 from covidlib import figures
 from covidlib.book import Page
 from covidlib.data.cache import Cached
 from covidlib.evaluation import Interval
 from covidlib.evaluation.intervals import mean_interval
-from covidlib.evaluation.localization import region
-from covidlib.evaluation.overlap import counts, iou
-from covidlib.figures import overlay
 from covidlib.localization_scores import (
     BLOB,
     CLASSES,
     COARSE,
+    FEWEST,
     LETTERS,
     LUNGS,
     MEAN,
@@ -154,24 +151,6 @@ def trained_on(known: Sequence[Overlaps]) -> str:
     return f"networks of {folds} of data set {known[0].letter}"
 
 
-def draw(axes: Sequence[Axes], located: Located, threshold: float = MIDDLE) -> None:
-    """Draw images under their mean attention: the outline, and the box around the region."""
-    cached, heat = located.cached, located.heat
-    order = cached.table.groupby("label", sort=False).cumcount().argsort(kind="stable")
-    for ax, number in zip(axes, order, strict=False):
-        row = cached.table.iloc[number]
-        outline = np.array(cached.lesions[number]) > 0
-        overlay(ax, np.array(cached.images[number]), heat[number], outline=outline)
-        found = region(heat[number], threshold)
-        value = iou(*counts(found, outline))
-        rows, columns = np.flatnonzero(found.any(1)), np.flatnonzero(found.any(0))
-        if len(rows):
-            wide, high = np.ptp(columns), np.ptp(rows)
-            look = {"fill": False, "edgecolor": "white", "linewidth": 1.6}
-            ax.add_patch(Rectangle((columns[0], rows[0]), wide, high, **look))
-        ax.set_title(f"{row['label']}\nIoU {value:.2f}", fontsize="small")
-
-
 def draw_overlaps(axes: Sequence[Axes], found: Sequence[Overlaps]) -> None:
     """Draw overlap over threshold, a panel per class in the paper's measure for it.
 
@@ -196,9 +175,20 @@ def draw_overlaps(axes: Sequence[Axes], found: Sequence[Overlaps]) -> None:
         ax.set(ylabel="mean IoU", ylim=(0, None))
 
 
-def sentences(found: Overlaps, known: Sequence[Overlaps]) -> Mapping[str, str | float | int]:
-    """Return the numbers of the page's text."""
+def sentences(
+    found: Overlaps, known: Sequence[Overlaps], kept: Sequence[Overlaps]
+) -> Mapping[str, str | float | int]:
+    """Return the numbers of the page's text.
+
+    Args:
+        found: of this run.
+        known: of the recorded networks that speak.
+        kept: of all recorded networks.
+    """
+    each = {letter: sum(one.letter == letter for one in kept) for letter in LETTERS[::-1]}
     told: dict[str, str | float | int] = {
+        "fewest": FEWEST,
+        "each": " and ".join(f"{count or 'no'} networks of {name}" for name, count in each.items()),
         "claimed": lower_bound().value,
         "images": int(found.table["sample"].nunique()),
         "networks": trained_on(known),

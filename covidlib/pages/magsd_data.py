@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from covidlib.book import Page
 from covidlib.data import Dataset, open_dataset
-from covidlib.data.composition_report import classes_table, parts_table
+from covidlib.data.composition_report import classes_table
 from covidlib.data.compositions import COMPOSITIONS
 from covidlib.data.decoding import read_uint8
 from covidlib.data.phantoms import PhantomSettings
@@ -18,6 +18,8 @@ from covidlib.data.preprocessing import Preprocessing, prepare
 from covidlib.data.splits import split_counts, split_table
 from covidlib.data_page import PlainTable
 from covidlib.figures import image_grid
+from covidlib.files import save
+from covidlib.pages import magsd_collections
 from covidlib.paths import RESULTS
 from covidlib.plans.magsd_runs import CLAHE, FOLDS
 from covidlib.verdicts import ABOVE, BELOW, REPRODUCED
@@ -40,27 +42,33 @@ def counts(dataset: Dataset) -> pd.DataFrame:
 
 
 def classes(found: dict[str, Dataset], recorded: Path) -> PlainTable:
-    """Return Table 1: paper, recorded, this run, verdict.
+    """Return Table 1: paper, recorded, missing, this run, verdict.
 
     Args:
         found: the page's data sets.
         recorded: ``book/results``.
     """
-    known = read(recorded)
+    known, kept = read(recorded), magsd_collections.read(recorded)
     lines = {}
     for name, dataset in found.items():
         own = counts(dataset)
+        lacking = kept[name]["classes"] if name in kept else {}
         for label, row in own.iterrows():
-            told = known.get(name, {}).get(label)
+            told, paper = known.get(name, {}).get(label), int(row["paper"])
             lines[name, label] = {
-                "paper": int(row["paper"]),
+                "paper": paper,
                 "recorded": None if told is None else int(told),
+                "missing": lacking.get(label, {}).get("missing"),
                 "this run": f"phantoms: {row['here']}" if dataset.phantom else int(row["here"]),
-                "verdict": verdict_of(int(row["paper"]), told),
+                "verdict": verdict_of(paper, told),
             }
     frame = pd.DataFrame.from_dict(lines, orient="index")
     frame.index = pd.MultiIndex.from_tuples(frame.index)
-    return PlainTable(frame, "Images per class. Paper: magsd Table 1. Recorded: the sets at hand.")
+    note = (
+        "Images per class. Paper: magsd Table 1. Recorded: the sets at hand; missing: images that "
+        "the paper's set has and the recorded one lacks, class by class."
+    )
+    return PlainTable(frame, note)
 
 
 def verdict_of(paper: int, recorded: int | None) -> str:
@@ -77,30 +85,19 @@ def read(recorded: Path) -> dict[str, dict[str, int]]:
 
 
 def write(root: Path, recorded: Path) -> Path:
-    """Record the class sizes of the sets under a data root.
+    """Record the class sizes of the sets under a data root, and the collections behind them.
 
     Args:
         root: holds real images.
         recorded: ``book/results``.
     """
+    found = {name: open_dataset(name, root) for name in NAMES}
     body = {
-        name: {label: int(n) for label, n in counts(open_dataset(name, root))["here"].items()}
-        for name in NAMES
+        name: {label: int(n) for label, n in counts(dataset)["here"].items()}
+        for name, dataset in found.items()
     }
-    path = recorded / FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(body, indent=1) + "\n", "utf-8")
-    return path
-
-
-def parts(dataset: Dataset) -> PlainTable:
-    """Return what each collection gave to a set."""
-    frame = parts_table(dataset).replace({True: "yes", False: "no"}).set_index(["part", "class"])
-    note = (
-        "Available: images of that class in the collection. Copies: pictures that an earlier "
-        "collection of the list has too. Used: taken into the set."
-    )
-    return PlainTable(frame, note)
+    magsd_collections.write(found, recorded)
+    return save(recorded / FILE, json.dumps(body, indent=1) + "\n")
 
 
 def folds(dataset: Dataset) -> PlainTable:
@@ -122,7 +119,7 @@ def sentences(found: dict[str, Dataset], recorded: Path) -> dict[str, int | str]
         told[f"{short}_paper"] = sum(sizes.values())
         told[f"{short}_here"] = known[name]["total"] if name in known else "not recorded"
     left = found["magsd-b"].table.attrs["left_out"]
-    return told | {"copies": len(left)}
+    return told | {"copies": len(left), "absent": magsd_collections.absent(recorded)}
 
 
 def draw_classes(ax: Axes, dataset: Dataset, seed: int = 0) -> Axes:
@@ -155,7 +152,7 @@ def draw_clahe(ax: Axes, page: Page) -> Axes:
 
 
 def main() -> None:
-    """Record the class sizes of real images: ``python -m covidlib.pages.magsd_data DATA``."""
+    """Record the sizes and sources of real sets: ``python -m covidlib.pages.magsd_data DATA``."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--results", type=Path, default=RESULTS)

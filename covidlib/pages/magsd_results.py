@@ -103,7 +103,7 @@ def draw_forests(axes: Sequence[Axes], tables: Mapping[str, ComparisonTable]) ->
         for place, one in enumerate(list(recorded)[::-1]):
             if one is not None and one.runs < FOLDS:
                 ax.annotate(
-                    f"n={one.runs}", (one.value, place), (0, 3), textcoords="offset points",
+                    f"n={one.runs}", (one.value, place), (0, 5), textcoords="offset points",
                     ha="center", fontsize=7,
                 )  # fmt: skip
         ax.set_xlim(min(0.5, ax.get_xlim()[0]), 1.01)  # or the paper's own rows fill the panel

@@ -152,7 +152,7 @@ def sentences(runs: Results, found: pd.DataFrame) -> Mapping[str, float | int | 
     }
     for name, row in (("magsd", PROPOSED), ("plain", PLAIN), ("resnet50", BACKBONE)):
         told[f"first_{name}"] = _first(known.get(f"A: {row}", ()))
-    return told | _grid(known.get(f"A: {PROPOSED}", ()))
+    return told | grid(known.get(f"A: {PROPOSED}", ()))
 
 
 def _first(records: Sequence[Record]) -> str:
@@ -164,10 +164,14 @@ def _first(records: Sequence[Record]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _grid(records: Sequence[Record]) -> dict[str, str]:
-    """Return the size of the recorded images, and of the attention maps that they give."""
+def grid(records: Sequence[Record]) -> dict[str, str]:
+    """Return the sizes of the images of recorded runs, and of the attention maps that they give."""
     if not records:
         return {"recorded_size": NOT_YET, "recorded_grid": NOT_YET}
-    size = int(records[0].body["spec"]["training"]["size"])
-    side = math.ceil(size * plan("resnet50").sides[-1] / SIZE)  # every halving rounds up
-    return {"recorded_size": f"{size} pixels", "recorded_grid": f"{side}×{side}"}
+    sizes = sorted({int(record.body["spec"]["training"]["size"]) for record in records})
+    last = plan("resnet50").sides[-1]
+    sides = [math.ceil(size * last / SIZE) for size in sizes]  # every halving rounds up
+    return {
+        "recorded_size": " and ".join(map(str, sizes)) + " pixels",
+        "recorded_grid": " and ".join(f"{side}×{side}" for side in sides),
+    }

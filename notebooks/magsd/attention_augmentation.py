@@ -26,7 +26,7 @@ seed = 0
 import matplotlib.pyplot as plt
 
 from covidlib import book, figures
-from covidlib.pages import attended
+from covidlib.pages import attended, magsd_cost
 from covidlib.pages import attention_augmentation as parts
 
 page = book.start(profile, data, seed)
@@ -103,10 +103,13 @@ page.glue("region_half", parts.area_at(found, 0.5, "region"))
 page.glue("box_half", parts.area_at(found, 0.5, "box"))
 page.glue("box_low", parts.area_at(found, 0.3, "box"))
 page.glue("box_high", parts.area_at(found, 0.9, "box"))
+for name, value in parts.recorded_grid(page).items():
+    page.glue(name, value)
 
 # %% [markdown]
 # The box is larger than its region, because two far parts of a region stretch it; where it is as large as the image, mix-up returns what it was given and patching changes nothing.
 # At a threshold of 0.3 the median box takes {glue:text}`box_low:.0%` of the image, at 0.9 it takes {glue:text}`box_high:.0%`.
+# All of this is measured on images of 224 pixels, whose maps are 7×7; the trainings recorded for [Table 7](augmentation_count.ipynb) had images of {glue:text}`recorded_size` and maps of {glue:text}`recorded_grid`, where regions and boxes may have had other shares.
 #
 # ## Turn the map
 
@@ -151,6 +154,15 @@ with figures.style():
     parts.draw_dimming(axes, chests[0])
     if page.phantom:
         figures.phantom_stamp(fig)
+
+# %% [markdown]
+# ## What a step costs
+#
+# One step shows the network every image four times, so it cannot cost less than four plain steps of the same backbone on as many images (`benchmarks/magsd.py`).
+# What it costs beyond them are the attention and the views.
+
+# %% tags=["table", "hide-input"]
+magsd_cost.step_table(page)
 
 # %% [markdown]
 # ## Limits, and where to go next

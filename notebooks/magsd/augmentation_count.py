@@ -26,7 +26,7 @@ seed = 0
 import matplotlib.pyplot as plt
 
 from covidlib import book, figures
-from covidlib.pages import magsd_fold_tests
+from covidlib.pages import attention_augmentation, magsd_fold_tests
 from covidlib.pages import magsd_results as parts
 
 page = book.start(profile, data, seed)
@@ -64,13 +64,15 @@ with figures.style():
 magsd_fold_tests.fold_tests(runs, "mix-up, dimming, patching")
 
 # %% tags=["hide-input"]
-for name, value in parts.sentences(runs, tables).items():
+told = parts.sentences(runs, tables) | attention_augmentation.recorded_grid(page)
+for name, value in told.items():
     page.glue(name, value)
 
 # %% [markdown]
 # ## Limits, and where to go next
 #
 # What limits [Table 3](architectures.ipynb) limits this one: few images on A, other collections than the paper's, random starting weights and the size of the recorded images.
+# The recorded trainings saw {glue:text}`recorded_size`, which give attention maps of {glue:text}`recorded_grid`; the regions and boxes on [](attention_augmentation.ipynb) are those of maps of 7×7, at 224 pixels.
 #
 # The paper's text names mix-up and patching as the two-view model, its table mix-up and dimming; the table is followed ([deviation](deviation-magsd-two-views)).
 # Claim `magsd-Q17` says that three views are better than one or two, `magsd-Q18` that two are better by AUC on A and B.

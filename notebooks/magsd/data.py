@@ -25,6 +25,7 @@ seed = 0
 import matplotlib.pyplot as plt
 
 from covidlib import book, figures
+from covidlib.pages import magsd_collections as collections
 from covidlib.pages import magsd_data as parts
 from covidlib.pages import magsd_table2 as table2
 
@@ -50,11 +51,12 @@ parts.classes(found, page.recorded)
 # %% [markdown]
 # ## What is there, and what is missing
 #
-# Data set C in detail, in this run.
+# Each set is put together from the collections below, in their order.
+# Of several releases of one collection the first that is under the data root is taken; recorded, these are missing: {glue:text}`absent`.
 # A picture that two collections share is taken once, and its patients in both count as one person; in this run {glue:text}`copies` pictures of set B were copies (phantoms have none).
 
-# %% tags=["table"]
-parts.parts(found["magsd-c"])
+# %% tags=["table", "hide-input"]
+collections.table(found, page.recorded)
 
 # %% mystnb={"figure": {"name": "fig-magsd-data", "caption": "Images of data set C, two patients of each class."}} tags=["hide-input"]
 with figures.style():

@@ -37,6 +37,8 @@ def test_sentences_tell_the_first_epoch_of_all_folds_and_the_grid(runs):
     assert (told["recorded_size"], told["recorded_grid"]) == ("64 pixels", "2×2")
     large = Results(runs.chosen, {}, {"A: MAG-SD": [record(1.0, 224)]}, runs.folder)
     assert magsd_start.sentences(large, RATES)["recorded_grid"] == "7×7"
+    both = magsd_start.grid([record(1.0, 224), record(1.0), record(2.0)])
+    assert both == {"recorded_size": "64 and 224 pixels", "recorded_grid": "2×2 and 7×7"}
 
 
 def test_recorded_curves_of_the_compared_networks_alone_are_drawn(runs):
