@@ -89,7 +89,7 @@ with figures.style():
     if architectures.draw_rocs(axes, runs) and page.phantom:
         figures.phantom_stamp(fig)
 
-# %% tags=["table"]
+# %% tags=["table", "hide-input"]
 architectures.roc_table(runs)
 
 # %% [markdown]

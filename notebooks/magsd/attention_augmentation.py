@@ -159,7 +159,7 @@ with figures.style():
 # ## What a step costs
 #
 # One step shows the network every image four times, so it cannot cost less than four plain steps of the same backbone on as many images (`benchmarks/magsd.py`).
-# What it costs beyond them are the attention and the views.
+# Beyond them come the attention, the views, which are a small part of it, and that all views pass the network as one batch, three times as large.
 
 # %% tags=["table", "hide-input"]
 magsd_cost.step_table(page)
