@@ -13,6 +13,7 @@ from covidlib.heat_scores.slices import Slices, shown
 from covidlib.plans import plan
 from covidlib.runs.provenance import of_images
 from covidlib.runs.spec import RunSpec
+from covidlib.training.modes import evaluating
 
 PLAN = "msatl/overall"
 GRAD_CAM, GRAD_CAM_5 = "Grad-CAM, R-50 baseline", "Grad-CAM, R-50 5 ATTNs"
@@ -145,10 +146,7 @@ def named(kind: str, specs: Mapping[str, RunSpec]) -> dict[str, object]:
     return {"key": spec.key, "seed": spec.seed}
 
 
-@torch.no_grad()
 def _called(network: nn.Module, slices: Slices) -> float:
-    was_training = network.training
-    network.eval()
-    chosen = torch.cat([network(part).argmax(1) for part in slices.inputs.split(32)])
-    network.train(was_training)
+    with evaluating(network):
+        chosen = torch.cat([network(part).argmax(1) for part in slices.inputs.split(32)])
     return float((chosen == slices.label).double().mean())

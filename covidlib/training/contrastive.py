@@ -14,6 +14,7 @@ from covidlib.settings.contrastive import ContrastiveSettings
 from covidlib.training.contrastive_losses import effective_rank, neighbours_vote, spread
 from covidlib.training.data import TrainingData
 from covidlib.training.method import Method, prepare
+from covidlib.training.modes import evaluating
 from covidlib.training.precision import autocast
 from covidlib.training.supervised import accuracy_and_auc
 
@@ -146,7 +147,6 @@ def projection(width: int, settings: ContrastiveSettings) -> nn.Module:
     return nn.Sequential(nn.Linear(width, width), nn.ReLU(inplace=True), last)
 
 
-@torch.no_grad()
 def embeddings(network, settings, rows: LongTensor, images: DeviceImages) -> Tensor:
     """Return a network's features of centre crops, float32 on its device, (len(rows), D).
 
@@ -156,13 +156,10 @@ def embeddings(network, settings, rows: LongTensor, images: DeviceImages) -> Ten
         rows: which images.
         images: where they are.
     """
-    was_training = network.training
-    network.eval()
     device = next(network.parameters()).device
-    with autocast(device, settings.precision):
+    with evaluating(network), autocast(device, settings.precision):
         parts = [
             network.embed(prepare(batch.image, settings).images).float()
             for batch in images.iterate(list(rows.split(settings.batch)))
         ]
-    network.train(was_training)
     return torch.cat(parts)  # no rows are one batch of none

@@ -19,6 +19,7 @@ from covidlib.errors import RunError
 from covidlib.settings import MAGSDSettings
 from covidlib.training.attention_augmentation import draw_views, make_views
 from covidlib.training.data import TrainingData
+from covidlib.training.modes import evaluating
 from covidlib.training.soft_distance import (
     in_space,
     l2_distance,
@@ -93,15 +94,11 @@ def check_maps(network: nn.Module, settings: MAGSDSettings) -> None:
         )
 
 
-@torch.no_grad()
 def attend_blank(network: nn.Module, size: int, channels: int) -> Tensor:
     """Return the attention maps (1, M, H, W) of one black image; the mode is restored."""
-    was_training = network.training
-    network.eval()
     device = next(network.parameters()).device
-    maps = network.attend(torch.zeros(1, channels, size, size, device=device))[1]
-    network.train(was_training)
-    return maps
+    with evaluating(network):
+        return network.attend(torch.zeros(1, channels, size, size, device=device))[1]
 
 
 def magsd_loss(

@@ -11,6 +11,7 @@ from covidlib.evaluation.overlap import LUNGS, dice, iou, overlap
 from covidlib.postprocessing import clean
 from covidlib.settings.segmentation import SegmentationSettings
 from covidlib.training.method import Method, prepare
+from covidlib.training.modes import evaluating
 from covidlib.training.precision import autocast
 
 CLEANED = "_clean"  # at the end of a column: after post-processing
@@ -116,15 +117,10 @@ class Segmentation(Method):
         return lung_masks(logits, self.settings)
 
 
-@torch.no_grad()
 def evaluate(network: nn.Module, images: Tensor, settings: SegmentationSettings) -> Tensor:
     """Return the logits of prepared images in evaluation, float32; the mode is restored."""
-    was_training = network.training
-    network.eval()
-    with autocast(images.device, settings.precision):
-        logits = network(images).float()
-    network.train(was_training)
-    return logits
+    with evaluating(network), autocast(images.device, settings.precision):
+        return network(images).float()
 
 
 def lung_masks(logits: Tensor, settings: SegmentationSettings) -> np.ndarray:

@@ -17,6 +17,7 @@ from covidlib.training.contrastive_losses import region_aware
 from covidlib.training.data import TrainingData
 from covidlib.training.method import prepare
 from covidlib.training.moco import Moco
+from covidlib.training.modes import evaluating
 from covidlib.training.precision import autocast
 
 REGION_VIEW = 2  # views 0 and 1 are the query's and the key's
@@ -99,22 +100,19 @@ class Sstlm(Moco):
             "region_val_loss": float(region_aware(logits).mean()),
         }
 
-    @torch.no_grad()
     def lobe_outputs(self, rows: LongTensor) -> Tensor:
         """Return the classifier's outputs for centre crops of some images' regions, (n, 5, 5).
 
         Args:
             rows: training or validation images.
         """
-        was_training, outputs = self.network.training, []
-        self.network.eval()
-        with autocast(self.device, self.settings.precision), own_statistics(self.network):
+        outputs, precision = [], autocast(self.device, self.settings.precision)
+        with evaluating(self.network), precision, own_statistics(self.network):
             few = max(1, self.settings.batch // len(LOBES))
             for batch in self.images.iterate(list(rows.split(few))):
                 regions = cut(batch.image, self.tuples[batch.index]).flatten(0, 1)
                 inputs = prepare(regions, self.region_settings).images
                 outputs.append(self.lobes(inputs).float())
-        self.network.train(was_training)
         return torch.cat(outputs).unflatten(0, (len(rows), -1))
 
     def epoch_row(self) -> dict[str, float]:

@@ -11,6 +11,7 @@ from torch import LongTensor, Tensor, nn
 from covidlib.data.batches import Batch, DeviceImages
 from covidlib.evaluation.metrics import METRICS, score
 from covidlib.training.method import Inputs, Method, prepare
+from covidlib.training.modes import evaluating
 from covidlib.training.precision import autocast
 
 
@@ -114,7 +115,6 @@ def logits(network: nn.Module, inputs: Inputs) -> Tensor:
     return network(inputs.images)
 
 
-@torch.no_grad()
 def probabilities(network, settings, rows: LongTensor, images: DeviceImages) -> Tensor:
     """Return a network's softmax outputs for centre crops.
 
@@ -127,13 +127,10 @@ def probabilities(network, settings, rows: LongTensor, images: DeviceImages) -> 
     Returns:
         float64 on the CPU, (len(rows), K).
     """
-    was_training = network.training
-    network.eval()
     device = next(network.parameters()).device
     outputs = []
-    with autocast(device, settings.precision):
+    with evaluating(network), autocast(device, settings.precision):
         for batch in images.iterate(list(rows.split(settings.batch))):
             inputs = prepare(batch.image, settings, lungs=batch.lung)
             outputs.append(logits(network, inputs).double().softmax(1).cpu())
-    network.train(was_training)
     return torch.cat(outputs)  # no rows are one batch of none
