@@ -16,10 +16,16 @@ from covidlib.data.phantoms import PhantomSettings
 from covidlib.data.preprocessing import Preprocessing
 from covidlib.models.cxr_classifiers import CxrClassifierSettings
 from covidlib.models.res_unet import ResUNetSettings
+from covidlib.runs.record import RECORD, Record
 from covidlib.runs.spec import RunSpec
 from covidlib.settings import CxrSettings, DataSettings, SegmentationSettings, SupervisedSettings
 
 COUNTS = {"train": 11, "val": 3, "test": 5}  # per class: 22 images in batches of 8 leave 6
+
+
+def written_at(record: Record) -> int:
+    """Return when a record was written, in ns; two runs may start within one printed second."""
+    return (record.folder / RECORD).stat().st_mtime_ns
 
 
 def draw_covid_ct(root: Path, seed: int = 0) -> Path:

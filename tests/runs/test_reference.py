@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from small_runs import TinySettings, draw_covid_ct, tiny
+from small_runs import TinySettings, draw_covid_ct, tiny, written_at
 from typer.testing import CliRunner
 
 from covidlib import cli, plans
@@ -129,10 +129,10 @@ def test_the_command_goes_on_reports_and_repeats_nothing(papers, root, tmp_path,
     assert answer.exit_code == 1 and "nothing is recorded" in answer.stdout
     assert f"failed {broken.key}: ValueError: one bad run" in answer.stderr
     assert len(Store(tmp_path / "store").records()) == 4
-    before = {r.key: r.provenance["started"] for r in Store(tmp_path / "store").records()}
+    before = {r.key: written_at(r) for r in Store(tmp_path / "store").records()}
     answer = CliRunner().invoke(cli.app, ["reference", "tests", *store])
     assert answer.exit_code == 0 and "5/5 done" in answer.stdout
-    after = {r.key: r.provenance["started"] for r in Store(tmp_path / "store").records()}
+    after = {r.key: written_at(r) for r in Store(tmp_path / "store").records()}
     assert before.items() <= after.items() and len(after) == 5
     assert "auc" not in answer.stdout.replace("val_auc", "")
     answer = CliRunner().invoke(cli.app, ["reference", "tests", *store, "--only", "r900"])
