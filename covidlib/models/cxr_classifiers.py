@@ -56,6 +56,11 @@ class CxrClassifierSettings:
         """Short name for keys and legends: "resnet50-mask"."""
         return self.backbone if self.attention == "none" else f"{self.backbone}-{self.attention}"
 
+    @property
+    def least(self) -> int:
+        """The smallest side of an image, pixels: InceptionV3 halves it five times, unpadded."""
+        return 75 if self.backbone == "inceptionv3" else 32
+
     def build(self, classes: int) -> "Unmasked | MaskAttention":
         """Return the network with random weights from torch's global generator."""
         network = narrow_stem(_plain(self.backbone, classes), self.channels)

@@ -16,6 +16,8 @@ from small_runs import DATA, TinySettings, draw_covid_ct, same, tiny
 from covidlib.data.phantoms import PhantomSettings
 from covidlib.errors import DataError, DatasetMissing, RunError, UnreadableImages
 from covidlib.evaluation.metrics import score
+from covidlib.models.cxr_classifiers import CxrClassifierSettings
+from covidlib.models.plain_classifiers import PlainSettings
 from covidlib.runs import provenance, running
 from covidlib.runs.executor import execute
 from covidlib.runs.record import Record
@@ -57,6 +59,30 @@ def test_a_record_holds_what_a_page_needs(root, store):
     assert {name: facts[name] for name in expected} == expected
     assert facts["seconds"] > 0 and facts["hardware"]
     assert pd.Timestamp(facts["started"]) <= pd.Timestamp.now(tz="UTC")
+
+
+@pytest.mark.parametrize(
+    ("network", "changes", "says"),
+    [
+        (PlainSettings("resnet18"), {"channels": 1}, "resnet18 sees 3 channels and .* is 1: they"),
+        (PlainSettings("inception_v3"), {"size": 64}, "64 pixels: inception_v3 takes 75 or more"),
+        (CxrClassifierSettings("inceptionv3", channels=3), {"size": 74}, "takes 75 or more"),
+    ],
+)
+def test_a_network_that_cannot_see_the_images_is_refused(root, network, changes, says):
+    spec = tiny()
+    spec = replace(spec, network=network, training=replace(spec.training, **changes))
+    with pytest.raises(RunError, match=says):
+        build(spec, training_data(DATA, root))
+
+
+def test_the_least_image_is_the_least_that_passes():
+    for network in (PlainSettings("inception_v3"), CxrClassifierSettings("inceptionv3")):
+        built = network.build(2).eval()
+        channels = getattr(network, "channels", 3)
+        assert built(torch.zeros(1, channels, network.least, network.least)).shape == (1, 2)
+        with pytest.raises(RuntimeError):
+            built(torch.zeros(1, channels, network.least - 1, network.least - 1))
 
 
 def test_equal_specs_give_equal_bits_and_other_seeds_do_not(root, store, tmp_path):
