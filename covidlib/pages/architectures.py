@@ -12,9 +12,9 @@ from covidlib.evaluation import against_rest, intervals, mean_roc
 from covidlib.models.ma_net import MANetSettings
 from covidlib.pages import results
 from covidlib.pages.magsd_results import comparable, on
-from covidlib.pages.results import Results
+from covidlib.pages.results import NOT_YET, Results
 from covidlib.plans.magsd import PROPOSED, RIVALS
-from covidlib.plans.magsd_runs import SETS
+from covidlib.plans.magsd_runs import FOLDS, SETS
 from covidlib.tables import format_interval
 
 COVID = "COVID-19"
@@ -98,3 +98,20 @@ def roc_table(runs: Results) -> PlainTable:
         "patients and folds; n: folds."
     )
     return PlainTable(frame.reindex([name for name in names if name in lines]), note)
+
+
+def one_answer(runs: Results) -> str:
+    """Name the recorded rows whose networks give all test images of a fold the same class.
+
+    Their accuracy is the share of that class: in the budget of their profile they have not left
+    guessing, and what they are compared with gains nothing by it. A row is named where each of
+    its folds does so.
+    """
+    told = []
+    for label, records in runs.shown.items():
+        named = [record.test.filter(regex="^p_").idxmax(axis=1) for record in records]
+        if all(one.eq(one.iloc[0]).all() for one in named):
+            letter, name = label.split(": ")
+            share = sum(record.metrics["accuracy"] for record in records) / len(records)
+            told.append(f"{name} on {letter} ({share:.3f}; {len(records)} of {FOLDS} folds)")
+    return ", ".join(told) if told else "none" if runs.shown else NOT_YET

@@ -191,6 +191,25 @@ def test_every_recorded_network_has_its_area_against_the_rest(tmp_path):
     plt.close(fig)
 
 
+def test_rows_that_answer_one_class_are_named(tmp_path):
+    chosen = plan("magsd/architectures", "smoke", phantoms=True)
+
+    def answering(fold, *named):
+        test = pd.DataFrame({"p_COVID-19": [float(n == 0) for n in named]})
+        test["p_pneumonia"] = 1 - test["p_COVID-19"]
+        return SimpleNamespace(test=test, metrics={"accuracy": 0.5 + fold / 10})
+
+    known = {row.label: [] for row in chosen.rows}
+    found = Results(chosen, dict(known), known, tmp_path)
+    assert architectures.one_answer(found) == NOT_YET
+    known["A: MAG-SD"] = [answering(0, 1, 1), answering(1, 1, 0)]  # the second fold names both
+    assert architectures.one_answer(found) == "none"
+    known["A: VGG16"] = [answering(0, 1, 1), answering(1, 0, 0)]  # each fold its own class
+    known["B: VGG16"] = [answering(0, 0, 0, 0)]
+    told = "VGG16 on A (0.550; 2 of 5 folds), VGG16 on B (0.500; 1 of 5 folds)"
+    assert architectures.one_answer(found) == told
+
+
 def test_a_row_gets_a_verdict_when_all_its_folds_are_there(nothing):
     folds = [full(fold) for fold in range(5)]
     known = dict(nothing.known) | {"A: mix-up": folds, "A: mix-up, dimming": folds[:4]}
