@@ -13,6 +13,11 @@ timed likewise, against a loop over images. A MAG-SD step is also watched for op
 the host wait for its device: by CUDA on a GPU, elsewhere by what those operations are. With
 ``--variants`` steps whose views pass the network one by one, and steps whose views are made image
 by image, take turns too.
+
+On a CPU with glibc most of what a step costs beyond its floor is the system's: freed memory goes
+back to it and must be cleared anew, and the larger batch of all views asks for larger pieces. With
+``MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000`` before the command the process keeps
+them.
 """
 
 # turns first: it lets torchvision import beside a CPU torch.
