@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from covidlib import figures
 from covidlib.data_page import PlainTable
 from covidlib.evaluation import against_rest, intervals, mean_roc
+from covidlib.evaluation.predictions import scored
 from covidlib.models.ma_net import MANetSettings
 from covidlib.pages import results
 from covidlib.pages.magsd_results import comparable, on
@@ -109,8 +110,8 @@ def one_answer(runs: Results) -> str:
     """
     told = []
     for label, records in runs.shown.items():
-        named = [record.test.filter(regex="^p_").idxmax(axis=1) for record in records]
-        if all(one.eq(one.iloc[0]).all() for one in named):
+        named = [set(scored(record.predictions).predicted) for record in records]
+        if all(len(classes) == 1 for classes in named):
             letter, name = label.split(": ")
             share = sum(record.metrics["accuracy"] for record in records) / len(records)
             told.append(f"{name} on {letter} ({share:.3f}; {len(records)} of {FOLDS} folds)")

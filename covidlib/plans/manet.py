@@ -22,9 +22,9 @@ ATTENTIONS = {"none": "", "mask": " (MA)", "cbam": " (CBAM)"}
 VARIANTS = {"none": "baseline", "mask": "ma", "cbam": "cbam"}  # in the published tables
 # What is recorded first: the networks that the paper says most about, last the dearest one.
 RANKS = {"resnet50": 0, "resnet34": 1, "inceptionv3": 2, "vgg16": 3}
-# Inceptionv3 halves its input five times without padding: fewer than 75 pixels leave nothing. Of
-# its maps, fewer than 224 leave nothing to train with (see the page on mask attention).
-LEAST = {"inceptionv3": {"smoke": 75, "laptop": 224}}
+# Of Inceptionv3's maps, fewer than 224 pixels leave nothing to train with (see the page on mask
+# attention).
+LEAST = {"inceptionv3": {"laptop": 224}}
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,8 @@ def segmenter(profile: str, phantoms: bool, fold: int = 0, seed: int = 0) -> Run
 
 def pixels(profile: str, backbone: str) -> int:
     """Return the side of the images that a classifier sees."""
-    return max(SIZES[profile].classification.size, LEAST.get(backbone, {}).get(profile, 0))
+    least = max(CxrClassifierSettings(backbone).least, LEAST.get(backbone, {}).get(profile, 0))
+    return max(SIZES[profile].classification.size, least)
 
 
 def classifier(

@@ -197,7 +197,8 @@ def test_rows_that_answer_one_class_are_named(tmp_path):
     def answering(fold, *named):
         test = pd.DataFrame({"p_COVID-19": [float(n == 0) for n in named]})
         test["p_pneumonia"] = 1 - test["p_COVID-19"]
-        return SimpleNamespace(test=test, metrics={"accuracy": 0.5 + fold / 10})
+        test = test.assign(sample=test.index.astype(str), label="pneumonia", split="test")
+        return SimpleNamespace(predictions=test, metrics={"accuracy": 0.5 + fold / 10})
 
     known = {row.label: [] for row in chosen.rows}
     found = Results(chosen, dict(known), known, tmp_path)
