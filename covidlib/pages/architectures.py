@@ -12,11 +12,11 @@ from covidlib.evaluation import against_rest, intervals, mean_roc
 from covidlib.evaluation.predictions import scored
 from covidlib.models.ma_net import MANetSettings
 from covidlib.pages import results
-from covidlib.pages.magsd_results import comparable, on
+from covidlib.pages.magsd_results import METRICS, comparable, on
 from covidlib.pages.results import NOT_YET, Results
-from covidlib.plans.magsd import PROPOSED, RIVALS
+from covidlib.plans.magsd import OWN_RATES, PROPOSED, RIVALS
 from covidlib.plans.magsd_runs import FOLDS, SETS
-from covidlib.tables import format_interval
+from covidlib.tables import ComparisonTable, format_interval
 
 COVID = "COVID-19"
 # Rivals that train in a few seconds; VGG16's weights alone take half a gigabyte.
@@ -116,3 +116,23 @@ def one_answer(runs: Results) -> str:
             share = sum(record.metrics["accuracy"] for record in records) / len(records)
             told.append(f"{name} on {letter} ({share:.3f}; {len(records)} of {FOLDS} folds)")
     return ", ".join(told) if told else "none" if runs.shown else NOT_YET
+
+
+def own_rate_table(runs: Results) -> ComparisonTable:
+    """Return MAG-SD and ResNet50 at the paper's rate, and rivals at rates at which they learn."""
+    note = "Set A. MAG-SD and ResNet50 are the trainings of Table 3; the rivals' rates are larger."
+    return runs.table(METRICS["A"], note=note)
+
+
+def own_rates(runs: Results) -> str:
+    """Tell the chosen rate and the recorded accuracy of each rival that has a rate of its own."""
+    told = []
+    for label, model, _ in RIVALS:
+        if model not in OWN_RATES:
+            continue
+        (row,) = runs.labels(model=model)
+        records = runs.shown.get(row, [])
+        share = sum(record.metrics["accuracy"] for record in records) / max(1, len(records))
+        score = f"{share:.3f}, {len(records)} of {FOLDS} folds" if records else NOT_YET
+        told.append(f"{label} {OWN_RATES[model]:g} ({score})")
+    return ", ".join(told)

@@ -1,12 +1,12 @@
-"""Runs on magsd's data set A that none of its tables has: class weights, folds, released code."""
+"""Runs on magsd's data set A that none of its tables has: weights, folds, released code, rates."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from covidlib.models.ma_net import MANetSettings
 from covidlib.models.plain_classifiers import PlainSettings
-from covidlib.plans.magsd import PROPOSED
-from covidlib.plans.magsd_runs import FOLDS, SIZES, Change, run_of, same, trained
+from covidlib.plans.magsd import OWN_RATES, PROPOSED, RIVALS
+from covidlib.plans.magsd_runs import FOLDS, PAPER, SIZES, Change, run_of, same, trained
 from covidlib.plans.plan import Plan, Row
 from covidlib.runs.spec import RunSpec
 from covidlib.settings import MAGSDSettings, NetworkSettings
@@ -16,7 +16,7 @@ NETWORKS: dict[str, tuple[str, NetworkSettings]] = {
     PROPOSED: ("magsd", MANetSettings()),
     "ResNet50": ("resnet50", PlainSettings("resnet50")),
 }
-WEIGHTED, BY_IMAGE = "classes weighted", "folds of images"
+WEIGHTED, BY_IMAGE, OWN_RATE = "classes weighted", "folds of images", "own rate"
 AS_WRITTEN, RELEASED = "as in the paper", "all of the released code"
 # One line of a plan: label, model, variant, network, what is changed, rank.
 Line = tuple[str, str, str, NetworkSettings, Change, int]
@@ -76,6 +76,28 @@ def _released() -> list[Line]:
     return lines + [(name, "magsd", name, network, authors(name), 2) for name in DIFFERENCES]
 
 
+def at(rate: float) -> Change:
+    """Return what trains at another rate than the paper's, in the profile's proportion."""
+
+    def change(spec: RunSpec) -> RunSpec:
+        faster = spec.training.lr * (rate / PAPER.lr)
+        return replace(spec, training=replace(spec.training, lr=faster))
+
+    return change
+
+
+def _own_rates() -> list[Line]:
+    """Return MAG-SD and ResNet50 as in Table 3, and the rivals it left guessing at their rates."""
+    lines: list[Line] = [
+        (label, model, "plain", network, same, 0) for label, (model, network) in NETWORKS.items()
+    ]
+    for label, model, network in RIVALS:
+        if model in OWN_RATES:
+            change = at(OWN_RATES[model])
+            lines.append((f"{label}, {OWN_RATE}", model, "own_rate", network, change, 5))
+    return lines
+
+
 def _plan(topic: str, lines: Sequence[Line]) -> Callable[..., Plan]:
     def made(profile: str, *, phantoms: bool, seeds: int | None = None) -> Plan:
         count = min(seeds or FOLDS, SIZES[profile].folds)
@@ -96,4 +118,5 @@ PLANS: dict[str, Callable[..., Plan]] = {
     ),
     "magsd/image_folds": _plan("image_folds", _pairs(BY_IMAGE, "by_image", by_image)),
     "magsd/released_code": _plan("released_code", _released()),
+    "magsd/own_rate": _plan("own_rate", _own_rates()),
 }

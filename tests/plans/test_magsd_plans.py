@@ -4,11 +4,13 @@ import pytest
 
 from covidlib.data.augmentation import MAGSD_TABLE2
 from covidlib.models.ma_net import MANetSettings
+from covidlib.paths import RESULTS
 from covidlib.plans import PLANS, plan
-from covidlib.plans.magsd import ABLATIONS
+from covidlib.plans.magsd import ABLATIONS, ABOVE, OWN_RATES, PROPOSED, RIVALS
 from covidlib.plans.magsd_ours import DIFFERENCES, LETTER
-from covidlib.plans.magsd_runs import SIZES
+from covidlib.plans.magsd_runs import PAPER, SIZES
 from covidlib.published import paper_value
+from covidlib.runs.recorded import rows
 from covidlib.runs.reference import in_order
 from covidlib.settings import MAGSDSettings
 
@@ -16,7 +18,7 @@ TABLES = ("architectures", *ABLATIONS)
 OURS = ("imbalance", "image_folds", "released_code")
 
 
-@pytest.mark.parametrize("name", TABLES + OURS)
+@pytest.mark.parametrize("name", (*TABLES, *OURS, "own_rate"))
 @pytest.mark.parametrize("profile", SIZES)
 def test_profiles_change_sizes_and_nothing_else(name, profile):
     ours = plan(f"magsd/{name}", profile, phantoms=False)
@@ -105,7 +107,10 @@ def test_what_is_worth_most_comes_first():
     assert {s.data.dataset for s in ablations} == {"magsd-a"}
     assert {type(s.training).__name__ for s in ablations} == {"MAGSDSettings"}
     assert "magsd/learning_rate" in PLANS
-    assert all(s.training.lr == SIZES["laptop"].lr for s in order)
+    own = {s.key for row in rows_of("own_rate").values() if row.rank for s in row.specs}
+    assert len(own) == 5 * len(OWN_RATES)
+    assert {s.key for s in order if s.training.lr != SIZES["laptop"].lr} == own
+    assert {s.key for s in order[-len(own) :]} == own
 
 
 def test_fewer_folds_on_request():
@@ -141,6 +146,31 @@ def test_our_own_rows_change_what_they_say():
         one, two = (folds[f"A: {model}{more}"].specs[3] for more in ("", ", folds of images"))
         assert two == replace(one, data=replace(one.data, split="kfold-images"))
         assert "imagefold3" in two.key
+
+
+@pytest.mark.parametrize("profile", SIZES)
+def test_a_rival_with_its_own_rate_is_that_of_table_3_but_for_the_rate(profile):
+    table = {dict(r.cell)["model"]: r.specs for r in rows_of("architectures", profile).values()
+             if dict(r.cell)["dataset"] == "A"}  # fmt: skip
+    for row in rows_of("own_rate", profile).values():
+        model = dict(row.cell)["model"]
+        for one, two in zip(table[model], row.specs, strict=True):
+            lr = two.training.lr
+            assert two == replace(one, training=replace(one.training, lr=lr))
+            wanted = OWN_RATES.get(model, PAPER.lr) / PAPER.lr
+            assert lr / SIZES[profile].lr == pytest.approx(wanted)
+
+
+def test_own_rates_are_what_the_recorded_search_found():
+    searched = rows(plan("magsd/learning_rate", "laptop", phantoms=False), RESULTS)
+    last = {label: runs[0].curve.dropna().iloc[-1] for label, runs in searched.items() if runs}
+    labels = {model: label for label, model, _ in RIVALS} | {"magsd": PROPOSED}
+    for model in (*OWN_RATES, "magsd", "resnet50"):
+        start = f"{labels[model]}, rate "
+        known = {name.removeprefix(start): row for name, row in last.items() if start in name}
+        assert len(known) >= (len(ABOVE) if model in OWN_RATES else 3)
+        best = max(known, key=lambda rate: (known[rate]["val_accuracy"], -known[rate]["val_loss"]))
+        assert float(best) == OWN_RATES.get(model, PAPER.lr)
 
 
 def test_the_released_code_is_its_variant_at_the_sizes_of_the_profile():
