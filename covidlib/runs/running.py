@@ -236,22 +236,7 @@ def _isolated(device: torch.device, threads: int | None) -> Iterator[None]:
 
 
 def build(spec: RunSpec, data: TrainingData) -> Method:
-    """Return the method of a spec around a network with the spec's own random weights.
-
-    Raises:
-        RunError: the network takes other channels, or larger images, than the training gives it.
-    """
-    given, network = spec.training, spec.network
-    taken = getattr(network, "channels", 3)  # not every network lets one choose
-    if taken != given.channels:
-        raise RunError(
-            f"{network.slug} sees {taken} channels and training.channels is {given.channels}: "
-            "they must be the same"
-        )
-    if given.size < (least := getattr(network, "least", 1)):
-        raise RunError(
-            f"training.size is {given.size} pixels: {network.slug} takes {least} or more"
-        )
+    """Return the method of a spec around a network with the spec's own random weights."""
     method = METHODS[type(spec.training).__name__]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(generator("weights", spec.seed).initial_seed())

@@ -5,6 +5,7 @@ import json
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any
 
+from covidlib.errors import RunError
 from covidlib.settings import DataSettings, NetworkSettings, TrainingSettings
 
 
@@ -19,6 +20,9 @@ class RunSpec:
         seed: of initial weights, order, augmentation and dropout.
         init: the stage this run starts from; None means random weights.
         stage: what the run is called when others start from it, such as "stl-n".
+
+    Raises:
+        RunError: the network takes other channels, or larger images, than the training gives it.
     """
 
     network: NetworkSettings
@@ -27,6 +31,18 @@ class RunSpec:
     seed: int = 0
     init: "RunSpec | None" = None
     stage: str = "target"
+
+    def __post_init__(self) -> None:
+        """Refuse a network that cannot take the images, before any are decoded."""
+        name, given = self.network.slug, self.training
+        taken = getattr(self.network, "channels", 3)  # not every network lets one choose
+        if taken != given.channels:
+            raise RunError(
+                f"{name} takes images of {taken} channel(s) and training.channels is "
+                f"{given.channels}: they must be the same"
+            )
+        if given.size < (least := getattr(self.network, "least", 1)):
+            raise RunError(f"training.size is {given.size} pixels: {name} takes {least} or more")
 
     @property
     def parents(self) -> "tuple[RunSpec, ...]":

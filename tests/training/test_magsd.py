@@ -287,10 +287,10 @@ def test_a_look_at_the_maps_leaves_the_network_as_it_was():
 
 def test_channels_of_network_and_training_must_be_the_same(root):
     data, one = training_data(DATA, root), replace(NETWORK, channels=1)
-    with pytest.raises(RunError, match=r"sees 1 channels and training\.channels is 3"):
-        build(spec(network=one), data)
-    with pytest.raises(RunError, match=r"sees 3 channels and training\.channels is 1"):
-        build(spec(channels=1), data)
+    with pytest.raises(RunError, match=r"of 1 channel\(s\) and training\.channels is 3"):
+        spec(network=one)
+    with pytest.raises(RunError, match=r"of 3 channel\(s\) and training\.channels is 1"):
+        spec(channels=1)
     assert build(spec(network=one, channels=1), data).network.backbone.channels == 1
 
 
