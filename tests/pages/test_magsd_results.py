@@ -211,6 +211,22 @@ def test_rows_that_answer_one_class_are_named(tmp_path):
     assert architectures.one_answer(found) == told
 
 
+def test_rivals_with_rates_of_their_own_are_told_and_stand_beside_mag_sd(tmp_path):
+    chosen = plan("magsd/own_rate", "laptop", phantoms=False)
+    known = {row.label: [] for row in chosen.rows}
+    found = Results(chosen, dict(known), known, tmp_path)
+    waiting = f"COVID-Net 0.01 ({NOT_YET}), BCNN 0.03 ({NOT_YET}), "
+    assert architectures.own_rates(found) == f"{waiting}BCNN with attention 0.1 ({NOT_YET})"
+    known["A: BCNN with attention, own rate"] = [full(0), full(1)]
+    told = f"{full(0).metrics['accuracy']:.3f}, 2 of 5 folds"
+    assert architectures.own_rates(found) == f"{waiting}BCNN with attention 0.1 ({told})"
+    table = architectures.own_rate_table(found).frame
+    own = ["A: COVID-Net, own rate", "A: BCNN, own rate", "A: BCNN with attention, own rate"]
+    assert list(table.index.unique(0)) == ["A: MAG-SD", "A: ResNet50", *own]
+    assert table["paper"].isna().all(), "a row of ours is no cell of Table 3"
+    assert table.loc[(own[2], "accuracy"), "recorded"].runs == 2
+
+
 def test_a_row_gets_a_verdict_when_all_its_folds_are_there(nothing):
     folds = [full(fold) for fold in range(5)]
     known = dict(nothing.known) | {"A: mix-up": folds, "A: mix-up, dimming": folds[:4]}
