@@ -15,9 +15,9 @@ the host wait for its device: by CUDA on a GPU, elsewhere by what those operatio
 by image, take turns too.
 
 On a CPU with glibc most of what a step costs beyond its floor is the system's: freed memory goes
-back to it and must be cleared anew, and the larger batch of all views asks for larger pieces. With
-``MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000`` before the command the process keeps
-them.
+back to it and must be cleared anew, and the larger batch of all views asks for larger pieces. A
+process that is told to keep what it frees needs 1.02 of the floor, but its memory grows from step
+to step (from 0.6 to 1.4 GB in 240 steps of ResNet-50 at 64 pixels), so trainings are not told.
 """
 
 # turns first: it lets torchvision import beside a CPU torch.

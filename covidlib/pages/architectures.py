@@ -9,10 +9,9 @@ from matplotlib.axes import Axes
 from covidlib import figures
 from covidlib.data_page import PlainTable
 from covidlib.evaluation import against_rest, intervals, mean_roc
-from covidlib.evaluation.predictions import scored
 from covidlib.models.ma_net import MANetSettings
 from covidlib.pages import results
-from covidlib.pages.magsd_results import METRICS, comparable, on
+from covidlib.pages.magsd_results import METRICS, comparable, guessing, on
 from covidlib.pages.results import NOT_YET, Results
 from covidlib.plans.magsd import OWN_RATES, PROPOSED, RIVALS
 from covidlib.plans.magsd_runs import FOLDS, SETS
@@ -101,38 +100,25 @@ def roc_table(runs: Results) -> PlainTable:
     return PlainTable(frame.reindex([name for name in names if name in lines]), note)
 
 
-def one_answer(runs: Results) -> str:
-    """Name the recorded rows whose networks give all test images of a fold the same class.
-
-    Their accuracy is the share of that class: in the budget of their profile they have not left
-    guessing, and what they are compared with gains nothing by it. A row is named where each of
-    its folds does so.
-    """
-    told = []
-    for label, records in runs.shown.items():
-        named = [set(scored(record.predictions).predicted) for record in records]
-        if all(len(classes) == 1 for classes in named):
-            letter, name = label.split(": ")
-            share = sum(record.metrics["accuracy"] for record in records) / len(records)
-            told.append(f"{name} on {letter} ({share:.3f}; {len(records)} of {FOLDS} folds)")
-    return ", ".join(told) if told else "none" if runs.shown else NOT_YET
-
-
 def own_rate_table(runs: Results) -> ComparisonTable:
-    """Return MAG-SD and ResNet50 at the paper's rate, and rivals at rates at which they learn."""
+    """Return MAG-SD and ResNet50 at the paper's rate, and rivals at larger rates of their own."""
     note = "Set A. MAG-SD and ResNet50 are the trainings of Table 3; the rivals' rates are larger."
     return runs.table(METRICS["A"], note=note)
 
 
-def own_rates(runs: Results) -> str:
-    """Tell the chosen rate and the recorded accuracy of each rival that has a rate of its own."""
+def own_rates(runs: Results) -> dict[str, str]:
+    """Tell the rivals with rates of their own, their recorded accuracy, and which still guess."""
+    own = runs.only(lambda cell: cell["variant"] == "own_rate")
+    names = {label: model for label, model, _ in RIVALS if model in OWN_RATES}
     told = []
-    for label, model, _ in RIVALS:
-        if model not in OWN_RATES:
-            continue
-        (row,) = runs.labels(model=model)
+    for label, model in names.items():
+        (row,) = own.labels(model=model)
         records = runs.shown.get(row, [])
         share = sum(record.metrics["accuracy"] for record in records) / max(1, len(records))
         score = f"{share:.3f}, {len(records)} of {FOLDS} folds" if records else NOT_YET
         told.append(f"{label} {OWN_RATES[model]:g} ({score})")
-    return ", ".join(told)
+    return {
+        "own_names": ", ".join(names),
+        "own_rates": ", ".join(told),
+        "own_guessing": guessing(own),
+    }

@@ -1,6 +1,7 @@
 """What MAG-SD confuses on its three data sets (``notebooks/magsd/distribution.py``)."""
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -58,13 +59,20 @@ def proposed_table(runs: Results) -> ComparisonTable:
 
 
 def sentences(runs: Results) -> dict[str, int | str]:
-    """Return how many folds are recorded, and how often C's two pneumonias are confused."""
+    """Return how many folds are recorded, and what is confused on C."""
     known = {letter: runs.known.get(f"{letter}: {PROPOSED}", ()) for letter in SETS}
     told: dict[str, int | str] = {f"folds_{letter}": len(k) for letter, k in known.items()}
     if not known["C"]:
-        return told | {"viral_bacterial": NOT_YET}
+        return told | dict.fromkeys(("viral_bacterial", "pair_right", "largest_pair"), NOT_YET)
     counts = sum(confusion(record.predictions) for record in known["C"])
     errors = counts.to_numpy().sum() - np.trace(counts.to_numpy())
     pair = ("viral pneumonia", "bacterial pneumonia")
     mixed = counts.loc[pair[0], pair[1]] + counts.loc[pair[1], pair[0]]
-    return told | {"viral_bacterial": f"{mixed} of {errors}"}
+    both = counts + counts.T
+    one, two = max(combinations(counts.index, 2), key=lambda names: both.loc[names])
+    right = (f"{name} {counts.loc[name, name]} of {counts.loc[name].sum()}" for name in pair)
+    return told | {
+        "viral_bacterial": f"{mixed} of {errors}",
+        "pair_right": ", ".join(right),
+        "largest_pair": f"{one} and {two}, {both.loc[one, two]} of {errors}",
+    }

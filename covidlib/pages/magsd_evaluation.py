@@ -13,6 +13,7 @@ from covidlib.evaluation.metrics import score
 from covidlib.evaluation.predictions import scored
 from covidlib.evaluation.resampling import draw
 from covidlib.pages.magsd_imbalance import weighted_tests
+from covidlib.pages.magsd_results import whole
 from covidlib.pages.results import NOT_YET, Results
 from covidlib.plans.magsd import PROPOSED
 from covidlib.plans.magsd_ours import BY_IMAGE, NETWORKS, WEIGHTED
@@ -202,12 +203,29 @@ def torn(page: Page) -> dict[str, float]:
     return found
 
 
+def torn_recorded(records: Sequence[Record]) -> str:
+    """Return the share of test images whose patient a recorded network of the folds learnt from.
+
+    An image that a fold neither tested nor validated is one that it learnt.
+    """
+    if not records or not whole(records):
+        return NOT_YET
+    every = pd.concat([record.test for record in records])
+    seen = []
+    for record in records:
+        learnt = every[~every["sample"].isin(record.predictions["sample"])]
+        seen.append(record.test["patient"].isin(set(learnt["patient"].dropna())))
+    return f"{pd.concat(seen).mean():.0%}"
+
+
 def sentences(page: Page, weighted: Results, runs: Results, kept: Scores) -> dict[str, object]:
     """Return the numbers of the page's sentences."""
     tests = weighted_tests(weighted).frame
     own = runs.known.get(f"A: {PROPOSED}", ())
     torn_runs = runs.known.get(f"A: {PROPOSED}, {BY_IMAGE}", ())
+    plain = runs.known.get(f"A: ResNet50, {BY_IMAGE}", ())
     return torn(page) | {
+        "torn_recorded": torn_recorded(torn_runs or plain),
         "weighted": tests.loc[f"A: {PROPOSED}, {WEIGHTED}", "accuracy"],
         "again": _difference(shares(own, None), shares(own, kept), own),
         "again_folds": len(_scored(own, kept)),

@@ -116,8 +116,24 @@ def sentences(runs: Results, tables: Mapping[str, ComparisonTable]) -> dict[str,
     return runs.sentences(*tables.values()) | {
         "leader": leader(runs),
         "whole_rows": sum(map(whole, runs.shown.values())),
+        "guessing": guessing(runs),
         "budget": budget(runs),
     }
+
+
+def guessing(runs: Results) -> str:
+    """Name the recorded rows whose accuracy is not above that of always naming one class.
+
+    That is the class with most images among those that are tested, the mean over the same folds.
+    """
+    told = []
+    for label, records in runs.shown.items():
+        shares = [record.test["label"].value_counts(normalize=True).max() for record in records]
+        accuracy = np.mean([record.metrics["accuracy"] for record in records])
+        if accuracy <= np.mean(shares) + 1e-9:  # equal counts may round differently
+            letter, name = label.split(": ", 1)
+            told.append(f"{name} on {letter} ({accuracy:.3f}; {len(records)} of {FOLDS} folds)")
+    return "; ".join(told) if told else "none" if runs.shown else NOT_YET
 
 
 def budget(runs: Results) -> str:

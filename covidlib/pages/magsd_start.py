@@ -15,21 +15,25 @@ from covidlib.models.backbones import SIZE, plan
 from covidlib.models.bilinear import BilinearSettings
 from covidlib.models.ma_net import MANetSettings
 from covidlib.models.plain_classifiers import PlainSettings
+from covidlib.pages.magsd_fold_tests import fold_test
 from covidlib.pages.results import NOT_YET, Results
 from covidlib.plans.magsd import PLAIN, PROPOSED
+from covidlib.plans.magsd_ours import AS_WRITTEN
 from covidlib.plans.magsd_runs import PAPER, SIZES, run_of
 from covidlib.runs.record import Record
+from covidlib.runs.recorded import recorded
 from covidlib.settings import NetworkSettings
 from covidlib.training.data import training_data
 from covidlib.training.method import prepare
 from covidlib.training.stability import largest_rate, sharpness
 
 COMPARED = ("magsd", "magsd_0aug", "resnet50")
+SCALED = "features"  # the row of the plan of the released code
 BACKBONE, RELEASED, BILINEAR = "ResNet50", f"{PROPOSED}, features as in the released code", "BCNN"
 NETWORKS: dict[str, NetworkSettings] = {
     BACKBONE: PlainSettings("resnet50"),
     PROPOSED: MANetSettings(),
-    RELEASED: replace(MANetSettings(), **MANetSettings.AUTHORS["features"]),
+    RELEASED: replace(MANetSettings(), **MANetSettings.AUTHORS[SCALED]),
     BILINEAR: BilinearSettings(),
 }
 
@@ -153,6 +157,17 @@ def sentences(runs: Results, found: pd.DataFrame) -> Mapping[str, float | int | 
     for name, row in (("magsd", PROPOSED), ("plain", PLAIN), ("resnet50", BACKBONE)):
         told[f"first_{name}"] = _first(known.get(f"A: {row}", ()))
     return told | grid(known.get(f"A: {PROPOSED}", ()))
+
+
+def scaled(page: Page) -> dict[str, str]:
+    """Return what the recorded scaling of features changes: the first loss, and the accuracy."""
+    known = recorded("magsd/released_code", page.recorded)
+    after = known[f"A: {SCALED}"]
+    found = fold_test(known[f"A: {AS_WRITTEN}"], after, "accuracy")
+    gap = found if isinstance(found, str) else found.reason
+    if not gap:
+        gap = f"{found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
+    return {"first_scaled": _first(after), "scaled": gap}
 
 
 def _first(records: Sequence[Record]) -> str:

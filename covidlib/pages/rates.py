@@ -26,7 +26,7 @@ def rate_table(page: Page, name: str) -> PlainTable:
             lines[label] = {"epochs": int(last["epoch"]) + 1} | shown
     frame = pd.DataFrame.from_dict(lines, orient="index", columns=["epochs", *COLUMNS])
     caption = (
-        "Recorded, one run each, on validation images; test images took no part."
+        "Recorded, one run each, on validation images; test images of the same split took no part."
         if lines
         else f"Rates: {NOT_YET}."
     )

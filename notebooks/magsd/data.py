@@ -13,7 +13,7 @@
 #
 # ```{admonition} In short
 # Set A has {glue:text}`a_here` of the paper's {glue:text}`a_paper` images, B {glue:text}`b_here` of {glue:text}`b_paper`, C {glue:text}`c_here` of {glue:text}`c_paper`, Localization {glue:text}`localization_here` of {glue:text}`localization_paper`.
-# COVID-19 has collections of its own, in the paper's sets as in ours.
+# Most of COVID-19 comes from other collections than the rest, in the paper's sets as in ours.
 # ```
 
 # %% tags=["parameters"]

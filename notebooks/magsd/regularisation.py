@@ -16,6 +16,7 @@
 # Recorded on the real images: {glue:text}`recorded_rows` of {glue:text}`rows` rows on the three data sets ({glue:text}`whole_rows` of them with all folds), {glue:text}`trainings` trainings, {glue:text}`minutes:.0f` minutes.
 # Verdicts over {glue:text}`cells` cells: {glue:text}`reproduced` reproduced, {glue:text}`below` below, {glue:text}`above` above, {glue:text}`untested` not testable here.
 # Highest recorded accuracy on A: {glue:text}`leader`.
+# Recorded rows no more accurate than always naming the commonest class: {glue:text}`guessing`.
 # ```
 
 # %% tags=["parameters"]

@@ -15,6 +15,7 @@
 # Recorded on the real images: {glue:text}`scales_recorded_rows` of {glue:text}`scales_rows` rows of Table 5 and {glue:text}`pooling_recorded_rows` of {glue:text}`pooling_rows` of Table 6 ({glue:text}`scales_whole_rows` and {glue:text}`pooling_whole_rows` with all folds).
 # Verdicts over {glue:text}`scales_cells` and {glue:text}`pooling_cells` cells: {glue:text}`scales_reproduced` and {glue:text}`pooling_reproduced` reproduced, {glue:text}`scales_below` and {glue:text}`pooling_below` below, {glue:text}`scales_above` and {glue:text}`pooling_above` above, {glue:text}`scales_untested` and {glue:text}`pooling_untested` not testable here.
 # Highest recorded accuracy on A, scales: {glue:text}`scales_leader`; pooling: {glue:text}`pooling_leader`.
+# Recorded rows no more accurate than always naming the commonest class, scales: {glue:text}`scales_guessing`; pooling: {glue:text}`pooling_guessing`.
 # ```
 
 # %% tags=["parameters"]

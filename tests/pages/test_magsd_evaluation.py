@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from covidlib.pages import distribution, soft_distance
 from covidlib.pages import magsd_evaluation as page
 from covidlib.pages import magsd_imbalance as imbalance
-from covidlib.pages import soft_distance
 from covidlib.pages.results import NOT_YET, Results
 from covidlib.plans import plan
 from covidlib.protocol_scores import ProtocolScores
@@ -121,6 +121,40 @@ def test_three_things_are_called_specificity():
     other = record("b", [0, 0, 1, 1], [1, 1, 1, 1], fold=1)  # its released test is not scored
     both = page.specificity_table(runs("image_folds", {"A: MAG-SD": [tested, other]}), kept, {})
     assert both.frame.equals(frame) and set(frame["recorded folds"]) == {"1"}
+
+
+def test_a_patient_is_torn_where_a_recorded_network_learnt_from_another_image():
+    # Images 1 and 2 are in other folds, of patients p0 and p1, whose other images are 0 and 3.
+    folds = []
+    for fold, tested in enumerate([(0, 2), (1, 3), (4, 5), (6, 7), (8, 9)]):
+        one = record("x", [0] * 10, [0] * 10, fold)
+        one.test = one.predictions = one.test.iloc[list(tested)]
+        folds.append(one)
+    assert page.torn_recorded(folds) == "40%"
+    validated = pd.concat([folds[0].test, folds[1].test.assign(split="val")])
+    folds[0].predictions = validated  # images that choose nothing are not learnt from
+    assert page.torn_recorded(folds) == "20%"
+    assert page.torn_recorded(folds[1:]) == page.torn_recorded([]) == NOT_YET
+
+
+def test_errors_on_c_are_told_by_pair():
+    names = ("healthy", "bacterial pneumonia", "viral pneumonia", "COVID-19")
+
+    def answered(truth, chosen):
+        test = pd.DataFrame({"label": [names[k] for k in truth], "split": "test"})
+        test["sample"] = test["patient"] = [f"{k}.png" for k in range(len(truth))]
+        for number, name in enumerate(names):
+            test[f"p_{name}"] = np.where(np.array(chosen) == number, 0.7, 0.1)
+        return SimpleNamespace(predictions=test)
+
+    found = runs("architectures", {"C: MAG-SD": [
+        answered([0, 0, 3, 1, 2], [3, 0, 0, 2, 2]), answered([0, 1, 2], [3, 1, 1])
+    ]})  # fmt: skip
+    told = distribution.sentences(found)
+    assert told["viral_bacterial"] == "2 of 5" and told["folds_C"] == 2
+    assert told["pair_right"] == "viral pneumonia 1 of 2, bacterial pneumonia 1 of 2"
+    assert told["largest_pair"] == "healthy and COVID-19, 3 of 5"
+    assert distribution.sentences(runs("architectures"))["largest_pair"] == NOT_YET
 
 
 def test_weights_are_tested_against_the_same_network():

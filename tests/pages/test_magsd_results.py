@@ -191,24 +191,22 @@ def test_every_recorded_network_has_its_area_against_the_rest(tmp_path):
     plt.close(fig)
 
 
-def test_rows_that_answer_one_class_are_named(tmp_path):
+def test_rows_no_better_than_the_commonest_class_are_named(tmp_path):
     chosen = plan("magsd/architectures", "smoke", phantoms=True)
 
-    def answering(fold, *named):
-        test = pd.DataFrame({"p_COVID-19": [float(n == 0) for n in named]})
-        test["p_pneumonia"] = 1 - test["p_COVID-19"]
-        test = test.assign(sample=test.index.astype(str), label="pneumonia", split="test")
-        return SimpleNamespace(predictions=test, metrics={"accuracy": 0.5 + fold / 10})
+    def tested(accuracy, *labels):
+        test = pd.DataFrame({"label": labels})
+        return SimpleNamespace(test=test, metrics={"accuracy": accuracy})
 
     known = {row.label: [] for row in chosen.rows}
     found = Results(chosen, dict(known), known, tmp_path)
-    assert architectures.one_answer(found) == NOT_YET
-    known["A: MAG-SD"] = [answering(0, 1, 1), answering(1, 1, 0)]  # the second fold names both
-    assert architectures.one_answer(found) == "none"
-    known["A: VGG16"] = [answering(0, 1, 1), answering(1, 0, 0)]  # each fold its own class
-    known["B: VGG16"] = [answering(0, 0, 0, 0)]
-    told = "VGG16 on A (0.550; 2 of 5 folds), VGG16 on B (0.500; 1 of 5 folds)"
-    assert architectures.one_answer(found) == told
+    assert magsd_results.guessing(found) == NOT_YET
+    known["A: MAG-SD"] = [tested(0.75, *"aaab"), tested(0.8, *"bbaab")]  # 0.75 and 0.6 by one class
+    assert magsd_results.guessing(found) == "none"
+    known["A: VGG16"] = [tested(2 / 3, *"aab"), tested(1 / 3, *"abc")]
+    known["B: VGG16"] = [tested(0.5, *"aaab")]
+    told = "VGG16 on A (0.500; 2 of 5 folds); VGG16 on B (0.500; 1 of 5 folds)"
+    assert magsd_results.guessing(found) == told
 
 
 def test_rivals_with_rates_of_their_own_are_told_and_stand_beside_mag_sd(tmp_path):
@@ -216,10 +214,16 @@ def test_rivals_with_rates_of_their_own_are_told_and_stand_beside_mag_sd(tmp_pat
     known = {row.label: [] for row in chosen.rows}
     found = Results(chosen, dict(known), known, tmp_path)
     waiting = f"COVID-Net 0.01 ({NOT_YET}), BCNN 0.03 ({NOT_YET}), "
-    assert architectures.own_rates(found) == f"{waiting}BCNN with attention 0.1 ({NOT_YET})"
+    told = architectures.own_rates(found)
+    assert told["own_rates"] == f"{waiting}BCNN with attention 0.1 ({NOT_YET})"
+    assert told["own_names"] == "COVID-Net, BCNN, BCNN with attention"
+    known["A: MAG-SD"] = [full(0)]  # one of Table 3 says nothing of other rates
+    assert architectures.own_rates(found)["own_guessing"] == NOT_YET
     known["A: BCNN with attention, own rate"] = [full(0), full(1)]
     told = f"{full(0).metrics['accuracy']:.3f}, 2 of 5 folds"
-    assert architectures.own_rates(found) == f"{waiting}BCNN with attention 0.1 ({told})"
+    after = architectures.own_rates(found)
+    assert after["own_rates"] == f"{waiting}BCNN with attention 0.1 ({told})"
+    assert after["own_guessing"] == "none"
     table = architectures.own_rate_table(found).frame
     own = ["A: COVID-Net, own rate", "A: BCNN, own rate", "A: BCNN with attention, own rate"]
     assert list(table.index.unique(0)) == ["A: MAG-SD", "A: ResNet50", *own]

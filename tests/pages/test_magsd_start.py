@@ -8,7 +8,9 @@ import torch
 
 from covidlib.pages import magsd_start
 from covidlib.pages.results import NOT_YET, Results
+from covidlib.paths import RESULTS
 from covidlib.plans import plan
+from covidlib.runs.recorded import recorded
 
 
 def record(first, size=64):
@@ -39,6 +41,19 @@ def test_sentences_tell_the_first_epoch_of_all_folds_and_the_grid(runs):
     assert magsd_start.sentences(large, RATES)["recorded_grid"] == "7×7"
     both = magsd_start.grid([record(1.0, 224), record(1.0), record(2.0)])
     assert both == {"recorded_size": "64 and 224 pixels", "recorded_grid": "2×2 and 7×7"}
+
+
+def test_what_scaled_features_change_is_told_from_the_records(tmp_path):
+    nothing = {"first_scaled": NOT_YET, "scaled": NOT_YET}
+    assert magsd_start.scaled(SimpleNamespace(recorded=tmp_path)) == nothing
+    known = recorded("magsd/released_code", RESULTS)
+    before, after = known["A: as in the paper"], known["A: features"]
+    assert len(before) == len(after) == 5
+    gap = sum(r.metrics["accuracy"] for r in after) - sum(r.metrics["accuracy"] for r in before)
+    told = magsd_start.scaled(SimpleNamespace(recorded=RESULTS))
+    assert told["scaled"].startswith(f"{gap / 5:+.3f} [")
+    first = sorted(record.curve["loss"].iloc[0] for record in after)
+    assert told["first_scaled"] == f"{first[0]:.2g} to {first[-1]:.2g}"
 
 
 def test_recorded_curves_of_the_compared_networks_alone_are_drawn(runs):
