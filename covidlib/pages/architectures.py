@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 import torch
 from matplotlib.axes import Axes
@@ -114,8 +115,10 @@ def own_rates(runs: Results) -> dict[str, str]:
     for label, model in names.items():
         (row,) = own.labels(model=model)
         records = runs.shown.get(row, [])
-        share = sum(record.metrics["accuracy"] for record in records) / max(1, len(records))
-        score = f"{share:.3f}, {len(records)} of {FOLDS} folds" if records else NOT_YET
+        score = NOT_YET
+        if records:
+            accuracy = np.mean([record.metrics["accuracy"] for record in records])
+            score = f"{accuracy:.3f}, {len(records)} of {FOLDS} folds"
         told.append(f"{label} {OWN_RATES[model]:g} ({score})")
     return {
         "own_names": ", ".join(names),

@@ -67,12 +67,11 @@ def sentences(runs: Results) -> dict[str, int | str]:
     counts = sum(confusion(record.predictions) for record in known["C"])
     errors = counts.to_numpy().sum() - np.trace(counts.to_numpy())
     pair = ("viral pneumonia", "bacterial pneumonia")
-    mixed = counts.loc[pair[0], pair[1]] + counts.loc[pair[1], pair[0]]
     both = counts + counts.T
     one, two = max(combinations(counts.index, 2), key=lambda names: both.loc[names])
     right = (f"{name} {counts.loc[name, name]} of {counts.loc[name].sum()}" for name in pair)
     return told | {
-        "viral_bacterial": f"{mixed} of {errors}",
+        "viral_bacterial": f"{both.loc[pair]} of {errors}",
         "pair_right": ", ".join(right),
         "largest_pair": f"{one} and {two}, {both.loc[one, two]} of {errors}",
     }

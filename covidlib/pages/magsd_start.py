@@ -15,10 +15,9 @@ from covidlib.models.backbones import SIZE, plan
 from covidlib.models.bilinear import BilinearSettings
 from covidlib.models.ma_net import MANetSettings
 from covidlib.models.plain_classifiers import PlainSettings
-from covidlib.pages.magsd_fold_tests import fold_test
 from covidlib.pages.results import NOT_YET, Results
+from covidlib.pages.soft_distance import released_tests
 from covidlib.plans.magsd import PLAIN, PROPOSED
-from covidlib.plans.magsd_ours import AS_WRITTEN
 from covidlib.plans.magsd_runs import PAPER, SIZES, run_of
 from covidlib.runs.record import Record
 from covidlib.runs.recorded import recorded
@@ -161,13 +160,12 @@ def sentences(runs: Results, found: pd.DataFrame) -> Mapping[str, float | int | 
 
 def scaled(page: Page) -> dict[str, str]:
     """Return what the recorded scaling of features changes: the first loss, and the accuracy."""
-    known = recorded("magsd/released_code", page.recorded)
-    after = known[f"A: {SCALED}"]
-    found = fold_test(known[f"A: {AS_WRITTEN}"], after, "accuracy")
-    gap = found if isinstance(found, str) else found.reason
-    if not gap:
-        gap = f"{found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
-    return {"first_scaled": _first(after), "scaled": gap}
+    row = f"A: {SCALED}"
+    known = recorded("magsd/released_code", page.recorded)[row]
+    return {
+        "first_scaled": _first(known),
+        "scaled": released_tests(page).frame.loc[row, "accuracy"],
+    }
 
 
 def _first(records: Sequence[Record]) -> str:

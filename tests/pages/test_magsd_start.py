@@ -45,12 +45,14 @@ def test_sentences_tell_the_first_epoch_of_all_folds_and_the_grid(runs):
 
 def test_what_scaled_features_change_is_told_from_the_records(tmp_path):
     nothing = {"first_scaled": NOT_YET, "scaled": NOT_YET}
-    assert magsd_start.scaled(SimpleNamespace(recorded=tmp_path)) == nothing
+    page = SimpleNamespace(profile="smoke", phantom=True, recorded=tmp_path)
+    assert magsd_start.scaled(page) == nothing
     known = recorded("magsd/released_code", RESULTS)
     before, after = known["A: as in the paper"], known["A: features"]
     assert len(before) == len(after) == 5
     gap = sum(r.metrics["accuracy"] for r in after) - sum(r.metrics["accuracy"] for r in before)
-    told = magsd_start.scaled(SimpleNamespace(recorded=RESULTS))
+    page.recorded = RESULTS
+    told = magsd_start.scaled(page)
     assert told["scaled"].startswith(f"{gap / 5:+.3f} [")
     first = sorted(record.curve["loss"].iloc[0] for record in after)
     assert told["first_scaled"] == f"{first[0]:.2g} to {first[-1]:.2g}"
