@@ -1,6 +1,7 @@
 """MAG-SD beside its rivals (``notebooks/magsd/architectures.py``)."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -62,8 +63,8 @@ def draw_rocs(axes: Sequence[Axes], runs: Results, best: int = 3) -> bool:
             results.nothing(ax).set_title(f"data set {letter}")
             continue
         of_this_run |= not own.shown
-        title = f"data set {letter}, {'recorded' if own.shown else 'this run'}"
-        ax.set_title(f"{title}: {len(source)} of {len(own.chosen.rows)} networks")
+        whose = "recorded" if own.shown else "this run"
+        ax.set_title(f"{letter}, {whose}: {len(source)} of {len(own.chosen.rows)} networks")
         curves = {
             name: mean_roc([r.predictions for r in records], COVID)
             for name, records in source.items()
@@ -76,7 +77,7 @@ def draw_rocs(axes: Sequence[Axes], runs: Results, best: int = 3) -> bool:
             grey = {"color": "0.75", "linewidth": 1, "zorder": 1}
             ax.plot(curves[name]["fpr"], curves[name]["tpr"], **grey)
         chosen = {
-            name.removeprefix(f"{letter}: "): [r.predictions for r in source[name]]
+            fill(name.removeprefix(f"{letter}: "), 20): [r.predictions for r in source[name]]
             for name in order[:best]
         }
         figures.roc_curves(ax, chosen, positive=COVID, resamples=200)

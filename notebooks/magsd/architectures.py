@@ -74,7 +74,7 @@ tables["C"]
 
 # %% mystnb={"figure": {"name": "fig-magsd-architectures", "caption": "Accuracy on the three data sets: the paper's number, the recorded interval over patients and folds, and this run."}} tags=["hide-input"]
 with figures.style():
-    fig, axes = plt.subplots(1, 3, figsize=(14, 7), sharey=True, layout="constrained")
+    fig, axes = plt.subplots(1, 3, figsize=(11, 6), sharey=True, layout="constrained")
     parts.draw_forests(axes, tables)
 
 # %% [markdown]
@@ -87,7 +87,7 @@ with figures.style():
 
 # %% mystnb={"figure": {"name": "fig-magsd-roc", "caption": "ROC curves of COVID-19 against the rest on data sets A, B and C; recorded where there are runs, else of this run. The three highest AUCs are emphasised, with 95% intervals."}} tags=["hide-input"]
 with figures.style():
-    fig, axes = plt.subplots(1, 3, figsize=(14, 7), layout="constrained")
+    fig, axes = plt.subplots(1, 3, figsize=(11, 5.4), layout="constrained")
     if architectures.draw_rocs(axes, runs) and page.phantom:
         figures.phantom_stamp(fig)
 

@@ -53,7 +53,7 @@ tables["C"]
 
 # %% mystnb={"figure": {"name": "fig-magsd-augmentation-count", "caption": "Accuracy on the three data sets: the paper's number, the recorded interval over patients and folds, and this run."}} tags=["hide-input"]
 with figures.style():
-    fig, axes = plt.subplots(1, 3, figsize=(14, 4), sharey=True, layout="constrained")
+    fig, axes = plt.subplots(1, 3, figsize=(11, 3.6), sharey=True, layout="constrained")
     parts.draw_forests(axes, tables)
 
 # %% [markdown]

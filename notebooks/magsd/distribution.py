@@ -44,12 +44,12 @@ runs = parts.gather(page, "architectures", distribution.proposed_alone)
 
 # %% mystnb={"figure": {"name": "fig-magsd-confusion-recorded", "caption": "Recorded confusion matrices of MAG-SD on the real images of data sets A, B and C, summed over folds."}} tags=["hide-input"]
 with figures.style():
-    fig, axes = plt.subplots(1, 3, figsize=(14, 5), layout="constrained")
+    fig, axes = plt.subplots(1, 3, figsize=(11, 4.2), layout="constrained")
     distribution.draw_confusions(axes, runs, "MAG-SD", known=True)
 
 # %% mystnb={"figure": {"name": "fig-magsd-confusion", "caption": "Confusion matrices of MAG-SD in this run."}} tags=["hide-input"]
 with figures.style():
-    fig, axes = plt.subplots(1, 3, figsize=(14, 5), layout="constrained")
+    fig, axes = plt.subplots(1, 3, figsize=(11, 4.2), layout="constrained")
     distribution.draw_confusions(axes, runs, "MAG-SD", known=False)
     if page.phantom:
         figures.phantom_stamp(fig)

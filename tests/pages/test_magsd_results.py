@@ -167,7 +167,7 @@ def test_curves_of_fewer_folds_are_drawn_but_never_emphasised(tmp_path):
     grey = [line for line in axes[0].lines if line.get_color() == "0.75"]
     assert len(grey) == 1 and grey[0].get_ydata().tolist() == [1.0] * 101
     assert [ax.get_title() for ax in axes] == [
-        "data set A, recorded: 3 of 13 networks", "data set B", "data set C",
+        "A, recorded: 3 of 13 networks", "data set B", "data set C",
     ]  # fmt: skip
     plt.close(fig)
 
