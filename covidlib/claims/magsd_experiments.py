@@ -179,7 +179,7 @@ class FoldContrast:
             Wanted(
                 [cell for _, cell in terms],
                 partial(self._sum, [weight for weight, _ in terms]),
-                printed_mean([terms], self._printed, self.margin),
+                self._effect([terms]),
             )
             for terms in self.units
         ]
@@ -196,8 +196,17 @@ class FoldContrast:
 
     @property
     def printed(self) -> float | None:
-        """The same mean and margin in the paper's own numbers; None where a cell is not printed."""
-        return printed_mean(self.units, self._printed, self.margin)
+        """The same mean and margin in the paper's own numbers.
+
+        None where a cell is not printed, or where weights do not cancel: of a level the claim is
+        the margin, not what the paper reached.
+        """
+        return self._effect(self.units)
+
+    def _effect(self, units: Sequence[Unit]) -> float | None:
+        if any(abs(sum(weight for weight, _ in terms)) > 1e-9 for terms in units):
+            return None
+        return printed_mean(units, self._printed, self.margin)
 
     def _printed(self, cell: Cell) -> float | None:
         found = printed_value(self.plan, self.metric, cell)

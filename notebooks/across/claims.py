@@ -42,7 +42,7 @@ parts.overview(ledgers)
 # ## How a verdict is found
 #
 # An experiment reads recorded runs on real images, whatever this page was made from.
-# It gives an effect with its interval and p value, corrected by Holm over the claims of the paper that can be tested, and the effect that it would find in four of five cases.
+# It gives an effect with its interval and p value, corrected by Holm over the claims of the paper that can be tested (the interval is not, also where it excludes what the paper prints), and the effect that it would find in four of five cases.
 # Which test it is depends on what may vary:
 #
 # - patients alone, where each side has one training: they are drawn anew, and such an effect decides nothing;

@@ -12,7 +12,7 @@
 # Each sentence that could be wrong becomes an experiment with a number above 0 if the sentence is right.
 #
 # ```{admonition} In short
-# Of {glue:text}`claims` claims of {cite}`li2021magsd`, {glue:text}`supported` are supported, {glue:text}`not_supported` not supported, {glue:text}`inconclusive` inconclusive and {glue:text}`not_testable_here` not testable here.
+# Verdicts on {glue:text}`claims` claims of {cite}`li2021magsd`: supported {glue:text}`supported`, not supported {glue:text}`not_supported`, inconclusive {glue:text}`inconclusive`, not testable here {glue:text}`not_testable_here`.
 # Supported: {glue:text}`which_supported`. Not supported: {glue:text}`which_not_supported`.
 # {glue:text}`measured` claims have a measured effect; for {glue:text}`asked` of them the paper prints numbers, and in {glue:text}`seeing` of these the test could see an effect as large as printed.
 # ```
@@ -58,7 +58,7 @@ with figures.style():
 # ## Claim by claim
 #
 # Units are the data sets A, B and C; fold is compared with fold, by the $t$ test corrected for overlapping training sets (Nadeau and Bengio 2003).
-# A claim about the mean over sets needs all of them. Of a claim about each set, one can contradict it, and all are needed to support it.
+# A claim about the mean over sets needs all of them; a claim about each set needs all of them to be supported, and one to be contradicted.
 
 # %% tags=["hide-input"]
 claims_blocks.blocks("magsd", found)
@@ -70,7 +70,6 @@ for name, value in parts.sentences({"magsd": found}).items():
 # %% [markdown]
 # ## Limits, and where to go next
 #
-# One metric decides each experiment, fixed before any run of this paper was recorded.
-# What claims 3 and 24 ask of it was made weaker afterwards, closer to the paper's words; their notes say how.
+# One metric decides each experiment, fixed before any run of this paper was recorded; what claims 3 and 24 ask of theirs was made weaker afterwards, closer to the paper's words, as their notes say.
 # Folds keep patients whole, which the paper's do not, and five folds of a few hundred images see large effects only.
 # The claims of all papers side by side are on [](../across/claims.ipynb); what the printed numbers alone allow is in [the audit](../across/audit.ipynb).

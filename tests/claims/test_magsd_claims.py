@@ -76,7 +76,7 @@ def test_the_paper_s_own_effects():
     ratios = np.log([1.14 / 1.10, 1.58 / 1.27, 1.20 / 1.55])
     assert BY_ID["12"].printed == pytest.approx(ratios.mean())
     assert BY_ID["13"].printed == pytest.approx((0.0240 + 0.0165) / 2 - 0.0138)
-    assert BY_ID["24"].printed == pytest.approx(0.4585)
+    assert BY_ID["24"].printed is None  # most are right, says the claim, not nine in ten
     assert BY_ID["02"].printed is BY_ID["18"].printed is BY_ID["25"].printed is None
 
 
@@ -89,7 +89,11 @@ def _printed_plain_specificity() -> float:
 def test_without_records_nothing_is_claimed(tmp_path):
     table = ledger("magsd", magsd.CLAIMS, tmp_path)
     counted = table.loc["magsd-Q28"]
-    assert counted["verdict"] == SUPPORTED and "23.74 M parameters" in counted["reason"]
+    assert (
+        counted["verdict"] == SUPPORTED
+        and "by construction" in counted["reason"]
+        and "23.74 M" in counted["reason"]
+    )
     assert set(table.drop("magsd-Q28")["verdict"]) == {NOT_TESTABLE}
     assert table["reason"].str.len().min() > 10
     told = table["reason"].str.contains("not recorded yet")
@@ -298,11 +302,11 @@ def overlaps(key: str, gain: float, letter: str = "B", images: int = 6) -> Overl
     """Return overlaps that never were; COVID-19 gains less by boxes than pneumonia does."""
     lines = [
         {"sample": f"{label}{k}", "patient": f"{label}{k}", "label": label, "source": source,
-         "threshold": t, "mask": m, "box": m + extra}
+         "threshold": t, "mask": m + other, "box": m + other + extra}
         for label, extra in zip(CLASSES, (0.0, 0.1), strict=True)
         for k in range(images)
         for source, m in ((MEAN, 0.2 + gain + extra + 0.01 * k), (BLOB, 0.2))
-        for t in (0.3, 0.5)
+        for t, other in ((0.3, 0.3 * (source == MEAN)), (0.5, 0.0))  # 0.5 is what counts
     ]  # fmt: skip
     facts = {"phantom": False, "profile": "laptop", "fingerprint": "f"}
     return Overlaps(key, letter, 0, pd.DataFrame(lines), facts)
