@@ -107,6 +107,7 @@ def test_the_mean_map_is_that_of_the_image_as_large_as_it_is(cached):
 
     class Corner(torch.nn.Module):
         def attend(self, images):
+            assert not self.training  # one image has no batch to be normalised by
             seen.append(tuple(images.shape))
             maps = torch.zeros(1, 2, 7, 7)
             maps[0, 0, 0, 0], maps[0, 1, 6, 6] = 4.0, 2.0
@@ -117,6 +118,14 @@ def test_the_mean_map_is_that_of_the_image_as_large_as_it_is(cached):
     heat = mean_attention(method, small)
     assert seen == [(1, 3, 64, 64)] and heat.shape == (1, SIZE, SIZE)
     assert (heat[0, 0, 0], heat[0, -1, -1], heat[0, 0, -1]) == (1.0, 0.5, 0.0)
+
+
+def test_outlined_images_are_preprocessed_as_those_that_were_learnt(monkeypatch):
+    asked = []
+    monkeypatch.setattr(scoring, "build_cache", lambda *given, **options: asked.append(given[1]))
+    scoring.decoded(None, SIZE)
+    (learnt,) = {spec.data.preprocessing for spec in specs("paper", "B")}
+    assert (asked[0].clahe_clip, asked[0].size) == (learnt.clahe_clip, learnt.size)
 
 
 def test_images_that_were_trained_on_are_left_out(real_data):

@@ -109,6 +109,11 @@ def test_transfer_keeps_the_backbone_and_renews_the_whole_head():
         torch.testing.assert_close(value, head[name])
 
 
+def test_transfer_head_has_one_rectified_hidden_layer():
+    head = build(TransferSettings()).classifier
+    assert [type(layer) for layer in head] == [nn.Linear, nn.ReLU, nn.Linear]
+
+
 def test_pepx_widths_are_half_three_quarters_half():
     module = PEPX(64, 96)
     convolutions = [m for m in module.modules() if isinstance(m, nn.Conv2d)]
@@ -117,6 +122,22 @@ def test_pepx_widths_are_half_three_quarters_half():
     ]  # fmt: skip
     assert [c.groups for c in convolutions] == [1, 1, 48, 1, 1]
     assert [c.kernel_size[0] for c in convolutions] == [1, 1, 3, 1, 1]
+
+
+def test_every_convolution_of_pepx_is_normalised_and_rectified():
+    network = build(COVIDNetSettings())
+    blocks = [m for m in network.modules() if isinstance(m, PEPX)]
+    assert len(blocks) == sum(COVIDNetSettings().blocks)
+    for block in [network.stem, *(part for pepx in blocks for part in pepx)]:
+        assert [type(layer) for layer in block] == [nn.Conv2d, nn.BatchNorm2d, nn.ReLU]
+
+
+def test_stages_of_covid_net_halve_the_grid():
+    network, sides = build(COVIDNetSettings()), []
+    for stage in network.stages:
+        stage.register_forward_hook(lambda *call: sides.append(call[-1].shape[-1]))
+    network(torch.empty(1, 3, 224, 224, device="meta"))
+    assert sides == [56, 28, 14, 7]
 
 
 def test_stage_sums_everything_before():
@@ -195,6 +216,21 @@ def test_unet_reaches_every_pixel_of_an_odd_image():
     images = torch.randn(1, 3, 13, 11, requires_grad=True)
     network(images).sum().backward()
     assert (images.grad.abs().sum(1) > 0).all()
+
+
+def test_every_level_of_the_decoder_sees_the_encoder():
+    torch.manual_seed(0)
+    network = UNetSettings(width=4, depth=2).build(2).eval()
+    encoded, merged = [], []
+    for block in network.down:
+        block.register_forward_hook(lambda *call: encoded.append(call[-1]))
+    for block in network.merge:
+        block.register_forward_pre_hook(lambda _, given: merged.append(given[0]))
+    network(torch.randn(2, 3, 16, 16))
+    for skip, given in zip(encoded[-2::-1], merged, strict=True):
+        assert skip.abs().max() > 0
+        torch.testing.assert_close(given[:, : skip.shape[1]], skip)
+        assert given.shape[1] == 2 * skip.shape[1]
 
 
 def test_unet_classifies_the_mean_of_its_finest_features():

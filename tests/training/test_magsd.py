@@ -306,6 +306,52 @@ def test_a_weighted_run_is_another_one(root, tmp_path):
         spec(class_weights="equal")
 
 
+def small_batch(images=8):
+    torch.manual_seed(0)
+    count = torch.arange(images)
+    labels = (count == 0).long()  # one against all others
+    return Batch(count, torch.randint(0, 255, (images, 1, 40, 40), dtype=torch.uint8), labels)
+
+
+def watched_losses(monkeypatch):
+    """Return the list that every step adds its draws and weights to."""
+    seen, original = [], magsd.magsd_loss
+
+    def watched(network, images, labels, shares, *others, **options):
+        seen.append({"shares": shares, "weights": options["weights"]})
+        return original(network, images, labels, shares, *others, **options)
+
+    monkeypatch.setattr(magsd, "magsd_loss", watched)
+    return seen
+
+
+def test_weights_of_the_classes_reach_the_loss_of_every_step(root, monkeypatch):
+    method = build(spec(class_weights="balanced"), training_data(DATA, root))
+    method.trainer = make_trainer(method, EACH_EPOCH, [])
+    method.class_weights = torch.tensor([0.5, 3.0])
+    seen = watched_losses(monkeypatch)
+    batch = small_batch()
+    weighted = method.batch_loss(batch, 0)
+    assert seen[0]["weights"].tolist() == [3.0] + [0.5] * 7
+    method.class_weights = None
+    assert method.batch_loss(batch, 0).item() != pytest.approx(weighted.item(), rel=1e-3)
+    assert seen[1]["weights"] is None
+
+
+def test_views_are_drawn_anew_in_every_step_and_epoch(root, monkeypatch):
+    method = build(spec(seed=3, batch=4), training_data(DATA, root))
+    method.trainer = make_trainer(method, EACH_EPOCH, [])
+    seen = watched_losses(monkeypatch)
+    batch = small_batch(4)
+    for epoch, step in ((0, 0), (0, 0), (0, 1), (1, 0)):
+        method.trainer.fit_loop.epoch_progress.current.completed = epoch
+        method.batch_loss(batch, step)
+    shares = [one["shares"] for one in seen]
+    torch.testing.assert_close(shares[0], shares[1])
+    assert all((a != b).any() for a, b in ((shares[0], shares[2]), (shares[0], shares[3])))
+    assert (shares[2] != shares[3]).any()
+
+
 @pytest.mark.parametrize("nesterov", [True, False])
 def test_the_optimiser_is_that_of_the_settings(root, nesterov):
     chosen = spec(nesterov=nesterov, weight_decay=3e-4)

@@ -6,11 +6,13 @@ import torch.nn.functional as F
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 from small_runs import DATA, draw_covid_ct, tiny
 
+from covidlib.data.batches import Batch
 from covidlib.errors import DataError
 from covidlib.runs.running import build, run
 from covidlib.runs.spec import canonical
 from covidlib.runs.store import Store
 from covidlib.settings import DataSettings
+from covidlib.training import supervised
 from covidlib.training.data import training_data
 from covidlib.training.fit import Resources
 from covidlib.training.method import prepare
@@ -171,3 +173,15 @@ def test_class_weights_change_the_key_and_their_absence_does_not():
     assert "supervised-balanced" in weighted.key
     with pytest.raises(ValueError, match="class_weights"):
         tiny(class_weights="equal")
+
+
+def test_weights_of_the_classes_reach_the_loss_of_every_step(method, monkeypatch):
+    method.class_weights = torch.tensor([0.5, 3.0])
+    logits = torch.tensor([[2.0, 0.0], [1.0, -1.0], [0.0, 0.5]])
+    monkeypatch.setattr(supervised, "logits", lambda *_: logits)
+    monkeypatch.setattr(method, "augmented", lambda *_: None)
+    images = torch.zeros(3, 1, 48, 48, dtype=torch.uint8)
+    batch = Batch(torch.arange(3), images, torch.tensor([0, 1, 0]))
+    each = F.cross_entropy(logits, batch.label, reduction="none")
+    expected = (each * torch.tensor([0.5, 3.0, 0.5])).mean()
+    torch.testing.assert_close(method.batch_loss(batch, 0), expected)
