@@ -189,7 +189,9 @@ def _refuse_unrecordable(data: str, profile: str) -> None:
     if data == "phantoms" or profile == "smoke":
         raise CovidlibError("only real data in the profiles laptop and paper are recorded")
     if software()["dirty"]:
-        raise CovidlibError("the library differs from its commit; commit it before recording runs")
+        raise CovidlibError(
+            "commit the library first: it differs from its commit, or git knows none; then record"
+        )
 
 
 def _find(name: str, profile: str, **options):
