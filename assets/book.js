@@ -24,6 +24,9 @@ document.addEventListener("DOMContentLoaded", () => {
 function reachScrolling() {
   const boxes = "article pre, article .output, article .pst-scrollable-table-container, " +
     "article mjx-container, article div.math";
+  for (const table of document.querySelectorAll("article .paper-table")) {
+    table.classList.toggle("scrolls", table.scrollWidth > table.clientWidth + 1);
+  }
   for (const box of document.querySelectorAll(boxes)) {
     const scrolls = /auto|scroll/.test(getComputedStyle(box).overflowX);
     if (scrolls && box.scrollWidth > box.clientWidth && !box.hasAttribute("tabindex")) {

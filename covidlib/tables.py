@@ -49,9 +49,9 @@ STYLE = """
 .paper-table .verdict-mark { display: inline-block; width: 1.2em; }
 .paper-table table.dataframe td:last-child { white-space: normal; min-width: 6.5rem;
   max-width: 7rem; }
+.paper-table.scrolls::before { content: "scroll sideways for all columns"; font-size: 0.75rem;
+  position: sticky; left: 0; }
 @media (max-width: 600px) {
-  .paper-table::before { content: "scroll sideways for all columns"; font-size: 0.75rem;
-    position: sticky; left: 0; }
   .paper-table table.dataframe { font-size: 0.75rem; }
   .paper-table table.dataframe :is(th, td) { padding: 0.3rem 0.25rem; }
   .paper-table table.dataframe :is(th.level0.row_heading, thead th:first-child) {
@@ -241,7 +241,8 @@ def format_interval(interval: Interval | None) -> str:
 def _cells(row: pd.Series) -> list[str]:
     notes = [_spread(row["recorded"]), escape(row["profile"])]
     if row["link"]:
-        notes.append(f'<a href="{escape(row["link"], quote=True)}">record</a>')
+        name = "record" if row["recorded"].runs == 1 else "first record"
+        notes.append(f'<a href="{escape(row["link"], quote=True)}">{name}</a>')
     printed = NOTHING if row["paper"] is None else escape(str(row["paper"]))
     badge = '<span class="phantom-badge">phantoms</span>' if row["phantom"] else ""
     this_run = _cell(row["this run"], [badge, _spread(row["this run"])])

@@ -75,7 +75,7 @@ def test_html_marks_phantoms_and_links_the_record(table):
     html = table._repr_html_()
     assert html.count('<span class="phantom-badge">phantoms</span>') == 4
     assert "drawn by the library, not data" in html
-    assert html.count('<a href="results/low/record.json">record</a>') == 2
+    assert html.count('<a href="results/low/record.json">first record</a>') == 2
     real = comparison_table([Row("r", PRINTED, runs(), runs(name="t"))], ["auc"])._repr_html_()
     assert ">phantoms<" not in real and "not data" not in real
 

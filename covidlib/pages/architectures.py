@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.axes import Axes
+from sklearn.metrics import roc_auc_score
 
 from covidlib import figures
 from covidlib.data_page import PlainTable
@@ -17,6 +18,7 @@ from covidlib.pages.magsd_results import METRICS, comparable, guessing, on
 from covidlib.pages.results import NOT_YET, Results
 from covidlib.plans.magsd import OWN_RATES, PROPOSED, RIVALS
 from covidlib.plans.magsd_runs import FOLDS, SETS
+from covidlib.runs.record import Record
 from covidlib.tables import ComparisonTable, format_interval
 
 COVID = "COVID-19"
@@ -70,9 +72,8 @@ def draw_rocs(axes: Sequence[Axes], runs: Results, best: int = 3) -> bool:
             for name, records in source.items()
         }
         alike = comparable(source) if own.shown else source
-        order = sorted(
-            curves, key=lambda name: (name in alike, curves[name]["tpr"].mean()), reverse=True
-        )
+        areas = {name: _area(records) for name, records in source.items()}
+        order = sorted(source, key=lambda name: (name in alike, areas[name]), reverse=True)
         for name in order[best:]:
             grey = {"color": "0.75", "linewidth": 1, "zorder": 1}
             ax.plot(curves[name]["fpr"], curves[name]["tpr"], **grey)
@@ -82,6 +83,12 @@ def draw_rocs(axes: Sequence[Axes], runs: Results, best: int = 3) -> bool:
         }
         figures.roc_curves(ax, chosen, positive=COVID, resamples=200)
     return of_this_run
+
+
+def _area(records: Sequence[Record]) -> float:
+    """Return the mean AUC of COVID-19 against the rest on test images."""
+    tables = [record.predictions.query("split == 'test'") for record in records]
+    return float(np.mean([roc_auc_score(t["label"] == COVID, t[f"p_{COVID}"]) for t in tables]))
 
 
 def roc_table(runs: Results) -> PlainTable:

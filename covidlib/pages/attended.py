@@ -74,6 +74,15 @@ def recorded_runs(page: Page) -> list[Record]:
     return recorded("magsd/architectures", page.recorded)[f"A: {PROPOSED}"]
 
 
+def learnt(record: Record) -> dict[str, str]:
+    """Return for how long a network learnt, and its AUC on test images, as text."""
+    epochs = len(record.curve)
+    return {
+        "epochs": f"{epochs} epoch{'s' * (epochs > 1)}",
+        "learnt_auc": f"{record.metrics['auc']:.2f}",
+    }
+
+
 def chests(page: Page, method: MAGSD, per_class: int = 2) -> list[Chest]:
     """Return test images of both classes of data set A as the network sees them at 224 pixels.
 

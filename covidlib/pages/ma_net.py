@@ -21,25 +21,28 @@ from covidlib.widgets import browser
 BACKBONES = ("resnet18", "resnet50", "vgg16", "inception_v3", "densenet121", "efficientnet_b0")
 # Claims of sec. 3.2 and 4.1 on the network's shape: what of our network answers them.
 SHAPES: dict[str, tuple[str, Callable[[], object]]] = {
-    "magsd-H02": ("attention maps", lambda: MANetSettings().maps),
-    "magsd-H03": ("channels of f1", lambda: plan("resnet50").widths[-3]),
-    "magsd-H04": ("side of f1", lambda: plan("resnet50").sides[-3]),
-    "magsd-H05": ("channels of f2", lambda: plan("resnet50").widths[-2]),
-    "magsd-H06": ("side of f2", lambda: plan("resnet50").sides[-2]),
-    "magsd-H07": ("channels of f3", lambda: plan("resnet50").widths[-1]),
-    "magsd-H08": ("side of f3", lambda: plan("resnet50").sides[-1]),
-    "magsd-H09": ("side of the summed maps", lambda: _built()[0]),
-    "magsd-H10": ("pooled features", lambda: _built()[1]),
+    "magsd-H02": ("attention maps", lambda: _built()["maps"][1]),
+    "magsd-H03": ("channels of f1", lambda: _built()["f1"][1]),
+    "magsd-H04": ("side of f1", lambda: _built()["f1"][-1]),
+    "magsd-H05": ("channels of f2", lambda: _built()["f2"][1]),
+    "magsd-H06": ("side of f2", lambda: _built()["f2"][-1]),
+    "magsd-H07": ("channels of f3", lambda: _built()["f3"][1]),
+    "magsd-H08": ("side of f3", lambda: _built()["f3"][-1]),
+    "magsd-H09": ("side of the summed maps", lambda: _built()["maps"][-1]),
+    "magsd-H10": ("pooled features", lambda: _built()["pooled"][1]),
 }
 
 
 @cache
-def _built() -> tuple[int, int]:
-    """Return side of the maps and pooled features of the paper's network, computing nothing."""
+def _built() -> dict[str, torch.Size]:
+    """Return the shapes in the paper's network of three scales, computing nothing."""
     with torch.device("meta"):
-        network = MANetSettings().build(2).eval()
-        maps = network.attend(torch.empty(1, 3, SIZE, SIZE))[1]
-    return maps.shape[-1], network.classifier.in_features
+        network = MANetSettings(scales=3).build(2).eval()
+        features = network.backbone(torch.empty(1, 3, SIZE, SIZE))
+        maps = network.attention(features)
+        pooled = attention_pooling(features[-1], maps).flatten(1)
+    found = {"f1": features[0], "f2": features[1], "f3": features[2]}
+    return {name: x.shape for name, x in (found | {"maps": maps, "pooled": pooled}).items()}
 
 
 def shapes_table() -> pd.DataFrame:

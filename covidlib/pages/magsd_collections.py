@@ -106,12 +106,12 @@ def table(found: Mapping[str, Dataset], recorded: Path) -> PlainTable:
 
 def _recorded(part: Mapping[str, Any] | None, label: str) -> dict[str, object]:
     if part is None:
-        return {"recorded from": NOT_YET, "missing": None} | dict.fromkeys(COUNTS)
+        return dict.fromkeys(COUNTS) | {"recorded from": NOT_YET, "missing": None}
     counts = part["classes"][label]
     return {
+        **{name: str(counts[name]) for name in COUNTS},
         "recorded from": part["here"] or "nothing",
         "missing": ", ".join(part["missing"]) or None,
-        **{name: str(counts[name]) for name in COUNTS},
     }
 
 

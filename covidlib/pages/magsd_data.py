@@ -66,7 +66,8 @@ def classes(found: dict[str, Dataset], recorded: Path) -> PlainTable:
     frame.index = pd.MultiIndex.from_tuples(frame.index)
     note = (
         "Images per class. Paper: magsd Table 1. Recorded: the sets at hand; missing: images that "
-        "the paper's set has and the recorded one lacks, class by class."
+        "the paper's set has and the recorded one lacks, class by class. The verdict is about the "
+        "number alone: the images are others."
     )
     return PlainTable(frame, note)
 

@@ -76,9 +76,10 @@ def fold_tests(
     frame = frame.reindex(columns=[*columns, "folds"])
     other = f"“{reference}”" if alone else "the same network unchanged"
     note = (
-        f"Each row minus {other}, recorded, over the folds that both have; 95% intervals and "
-        "p values of the corrected t test for overlapping training sets (Nadeau and Bengio 2003), "
-        "p after Holm."
+        f"Each row minus {other}, recorded, over the folds that both have; corrected t test for "
+        "overlapping training sets (Nadeau and Bengio 2003). A 95% interval is of its comparison "
+        "alone; p is corrected for all of its column (Holm), so an interval may lie beside 0 where "
+        "p is large."
     )
     return PlainTable(frame.rename_axis(None), note)
 

@@ -32,8 +32,8 @@ NOTE = (
     "trainings in Tables 3 to 8."
 )
 PART = (
-    " Rows without all folds get no verdict: other images are behind their mean than behind the "
-    "others', and one fold's interval is over its patients alone."
+    " Rows without all folds get no verdict: their mean is over other test images, and one fold's "
+    "interval is over its patients alone."
 )
 
 
@@ -132,8 +132,8 @@ def guessing(runs: Results) -> str:
         accuracy = np.mean([record.metrics["accuracy"] for record in records])
         if accuracy <= np.mean(shares) + 1e-9:  # equal counts may round differently
             letter, name = label.split(": ", 1)
-            told.append(f"{name} on {letter} ({accuracy:.3f}; {len(records)} of {FOLDS} folds)")
-    return "; ".join(told) if told else "none" if runs.shown else NOT_YET
+            told.append(f"“{name}” on {letter} ({accuracy:.3f}; {len(records)} of {FOLDS} folds)")
+    return "; ".join(told) if told else "no row" if runs.shown else NOT_YET
 
 
 def budget(runs: Results) -> str:
@@ -172,4 +172,4 @@ def leader(runs: Results, letter: str = "A") -> str:
     best = max(means, key=means.__getitem__)
     folds = len(alike[best])
     of = f"of {len(alike)} rows with {folds} fold{'s' * (folds > 1)} each"
-    return f"{best.removeprefix(f'{letter}: ')} ({means[best]:.3f}, {of})"
+    return f"“{best.removeprefix(f'{letter}: ')}” ({means[best]:.3f}, {of})"

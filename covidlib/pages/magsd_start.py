@@ -22,6 +22,7 @@ from covidlib.plans.magsd_runs import PAPER, SIZES, run_of
 from covidlib.runs.record import Record
 from covidlib.runs.recorded import recorded
 from covidlib.settings import NetworkSettings
+from covidlib.tables import PHANTOM_NOTE
 from covidlib.training.data import training_data
 from covidlib.training.method import prepare
 from covidlib.training.stability import largest_rate, sharpness
@@ -100,8 +101,8 @@ def measured(
     return pd.DataFrame.from_dict(lines, orient="index")
 
 
-def table(found: pd.DataFrame) -> PlainTable:
-    """Return the measured rates as text."""
+def table(found: pd.DataFrame, phantom: bool) -> PlainTable:
+    """Return the rates that were measured on a page's images as text."""
     shown = pd.DataFrame(
         {
             "features": found["features"].map("{:,.0f}".format),
@@ -111,11 +112,12 @@ def table(found: pd.DataFrame) -> PlainTable:
         }
     )
     note = (
-        "This run, before the first step: mean over one batch of set A; the largest rate at which "
-        "momentum descent of the classifier alone does not leave its start. The paper's rate is "
+        "This run, before the first step: mean over one batch of set A; the largest "
+        "learning rate at which the classifier alone, on these features, does not diverge. The "
+        "paper's rate is "
         f"{found['rate'].iloc[0]:g}."
     )
-    return PlainTable(shown, note)
+    return PlainTable(shown, note + PHANTOM_NOTE * phantom)
 
 
 def draw(ax: Axes, runs: Results) -> bool:

@@ -11,6 +11,13 @@ from covidlib.runs.recorded import rows
 COLUMNS = {"loss": "val_loss", "accuracy": "val_accuracy", "AUC": "val_auc"}
 
 
+def judges(page: Page, name: str = "magsd/learning_rate") -> dict[str, str]:
+    """Return how many validation images tell between the recorded rates of a plan."""
+    known = rows(plan(name, "laptop", phantoms=False), page.recorded).values()
+    counts = {(r.predictions["split"] == "val").sum() for records in known for r in records}
+    return {"validation_images": " or ".join(map(str, sorted(counts))) or NOT_YET}
+
+
 def rate_table(page: Page, name: str) -> PlainTable:
     """Return how the last epoch of each run of a plan did on the validation images.
 

@@ -12,7 +12,7 @@
 # This page covers section 4.1 of {cite}`li2021magsd` and its Tables 1 and 2.
 #
 # ```{admonition} In short
-# Set A has {glue:text}`a_here` of the paper's {glue:text}`a_paper` images, B {glue:text}`b_here` of {glue:text}`b_paper`, C {glue:text}`c_here` of {glue:text}`c_paper`, Localization {glue:text}`localization_here` of {glue:text}`localization_paper`.
+# Put together anew from collections that are at hand, set A has {glue:text}`a_here` images (the paper's {glue:text}`a_paper`), B {glue:text}`b_here` ({glue:text}`b_paper`), C {glue:text}`c_here` ({glue:text}`c_paper`) and Localization {glue:text}`localization_here` ({glue:text}`localization_paper`): equal counts are not the same images.
 # Most of COVID-19 comes from other collections than the rest, in the paper's sets as in ours.
 # ```
 
@@ -34,7 +34,7 @@ page = book.start(profile, data, seed)
 # %% [markdown]
 # ## Table 1: how many images
 #
-# The paper names its sources by numbers of a bibliography that its text refers to: COVID-19 from {cite}`cohen2020covid` and like collections, pneumonia with boxes from {cite}`wang2017chestxray8`, viral and bacterial pneumonia in numbers that only {cite}`kermany2018identifying` has.
+# The paper names its sources by reference numbers alone: COVID-19 from {cite}`cohen2020covid` and like collections, pneumonia with boxes from {cite}`wang2017chestxray8`; for viral and bacterial pneumonia the class sizes point to {cite}`kermany2018identifying`.
 # A *composition* takes from each collection that is under the data root, in a fixed order, up to the paper's class sizes:
 #
 # ```{literalinclude} ../../covidlib/data/compositions.py
@@ -52,7 +52,7 @@ parts.classes(found, page.recorded)
 # ## What is there, and what is missing
 #
 # Each set is put together from the collections below, in their order.
-# Of several releases of one collection the first that is under the data root is taken; recorded, these are missing: {glue:text}`absent`.
+# Where a collection has several releases, the first that is under the data root is taken; the recorded sets lack {glue:text}`absent`.
 # A picture that two collections share is taken once, and its patients in both count as one person; in this run {glue:text}`copies` pictures of set B were copies (phantoms have none).
 
 # %% tags=["table", "hide-input"]
@@ -103,6 +103,6 @@ for name, value in told.items():
 #
 # In set A every COVID-19 image comes from one kind of source and every other pneumonia from another, in the paper's set as in ours; in C most viral and bacterial pneumonias are children's.
 # No accuracy on such sets says how a network would do on the patients of one hospital {cite}`degrave2021ai,garcia2021public`.
-# The images of Localization are Cohen's too, so a network that trained on them has seen what it is asked about; [](localization.ipynb) leaves those out.
+# The images of Localization are from the collection of {cite}`cohen2020covid` too, so a network that trained on them has seen what it is asked about; [](localization.ipynb) leaves those out.
 #
 # Next: [](preprocessing.ipynb).

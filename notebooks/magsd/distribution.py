@@ -14,7 +14,7 @@
 # ```{admonition} In short
 # Recorded folds of MAG-SD on A, B and C: {glue:text}`folds_A`, {glue:text}`folds_B`, {glue:text}`folds_C`.
 # Errors on C: viral and bacterial pneumonia taken for each other {glue:text}`viral_bacterial` (right: {glue:text}`pair_right`); the pair with most, {glue:text}`largest_pair`.
-# What changes MAG-SD's accuracy on A, recorded: weights of the classes {glue:text}`weighted`; test images augmented and drawn again, as in the released code, {glue:text}`again` (folds tested so: {glue:text}`again_folds`); folds of images besides {glue:text}`released`.
+# Recorded changes of MAG-SD's accuracy on A: class weights {glue:text}`weighted`; test images augmented and drawn again, as in the released code, {glue:text}`again` (folds tested so: {glue:text}`again_folds`); with image-level folds too, {glue:text}`released`.
 # ```
 
 # %% tags=["parameters"]
@@ -37,7 +37,7 @@ page = book.start(profile, data, seed)
 # ## Figure 8
 #
 # Counts are summed over the test images of the folds; colour and percentages are shares of the actual class.
-# This run has one fold of each set, in the `smoke` profile with eight images a class.
+# This run has one fold of each set, in the `smoke` profile with at most eight images a class.
 
 # %%
 runs = parts.gather(page, "architectures", distribution.proposed_alone)
@@ -90,8 +90,8 @@ imbalance.weighted_tests(weighted)
 # ## What the released evaluation says
 #
 # The authors' code does not test as their text says.
-# It draws folds of images, so that a patient may be on both sides: of the images of A {glue:text}`torn_recorded` of those recorded, and on this page {glue:text}`torn_images:.0%`, are then tested by a network that has learnt from the same patient; with patients kept whole {glue:text}`torn_patients:.0%`.
-# It also tests on the data set object of training: test images are cropped, turned and darkened at random, shuffled, the rest of a last batch is left out, and the loader begins anew until 100 batches of 16 are through.
+# It draws folds of images, not of patients: then {glue:text}`torn_recorded` of A's recorded images, and {glue:text}`torn_images:.0%` of this page's, are tested by a network that has learnt from the same patient; with folds of patients {glue:text}`torn_patients:.0%`.
+# It also tests with the loader of training: test images are cropped, turned and darkened at random and shuffled, an incomplete last batch is left out, and the loader begins anew until 100 batches of 16 are done.
 #
 # ```{literalinclude} ../../covidlib/protocol_scores/scoring.py
 # :pyobject: drawn_again
@@ -121,7 +121,7 @@ for name, value in told.items():
 # ## Limits, and where to go next
 #
 # The paper finds viral against bacterial pneumonia by far the hardest pair (claim `magsd-Q25`) and on A and B most cases on the diagonal (`magsd-Q24`).
-# Here most of both classes are children from one hospital, and presumably there, while COVID-19 patients are adults from elsewhere, so the easy distinctions may be those between collections: [the data](data.ipynb).
+# Most viral and bacterial cases here, and probably in the paper, are children of one hospital, while COVID-19 patients are adults from elsewhere, so the easy distinctions may be those between collections: [the data](data.ipynb).
 # A small share of that pair in all errors is no sign that it is easy where a network hardly names one of the two.
 #
 # The released code has no validation images and looks at its test images every third epoch; what choosing an epoch by them would add is not measured, since these runs keep their last weights only.

@@ -12,9 +12,9 @@
 # This page covers section 3.2 of {cite}`li2021magsd`: the network, its attention generator, and equation 1, with figures 1 to 4 redrawn.
 #
 # ```{admonition} In short
-# Of {glue:text}`stated` numbers that the paper gives for its network, {glue:text}`same` are those of the network here.
+# Of {glue:text}`stated` sizes that the paper gives for its network of three scales, {glue:text}`same` are those of the same network here; the default has two scales, as its best row does.
 # Attention from two scales adds {glue:text}`attention_thousand:.0f` thousand parameters to the {glue:text}`backbone_million:.1f` million of ResNet50.
-# Equation 1, written as one product of two tensors, gives what the loop over part feature maps gives (largest difference {glue:text}`pooling_worst:.0e`), and its largest tensor is {glue:text}`pooling_share:.0f` times smaller than all part feature maps together.
+# The paper's equation 1, written as one product of two tensors, gives what the loop over part feature maps gives (largest difference {glue:text}`pooling_worst:.0e`), and its largest tensor is {glue:text}`pooling_share:.0f` times smaller than all part feature maps together.
 # ```
 
 # %% tags=["parameters"]
@@ -64,7 +64,7 @@ with figures.style():
 #
 # Whether a norm and a ReLU follow the convolution, and how the maps get smaller, is not in the text; what was chosen is in the [deviations](deviation-magsd-attention).
 
-# %% mystnb={"figure": {"name": "tab-magsd-shapes", "caption": "What the paper says of its network, and the network built here."}}
+# %% mystnb={"figure": {"name": "tab-magsd-shapes", "caption": "What the paper says of its network of three scales, and that network built here."}}
 shapes = parts.shapes_table()
 page.glue("stated", len(shapes))
 page.glue("same", int((shapes["verdict"] == "reproduced").sum()))
@@ -118,10 +118,13 @@ sizes.round(3)
 #
 # The network below was trained on the first fold of data set A, with the settings of the page on [](architectures.ipynb); both share the run.
 # It is shown test images at 224 pixels, whatever size it was trained at.
+# It learnt for {glue:text}`epochs` here, and its AUC on test images is {glue:text}`learnt_auc`: near 0.5 its maps show how attention is computed, not what it learns to see.
 
 # %%
 spec, record, method = attended.trained(page)
 chests = attended.chests(page, method)
+for name, value in attended.learnt(record).items():
+    page.glue(name, value)
 
 # %% mystnb={"figure": {"name": "fig-magsd-scales", "caption": "Mean of the 32 maps: what each scale contributes, and their sum. Each picture has its own range."}} tags=["hide-input"]
 with figures.style():
@@ -145,7 +148,7 @@ with figures.style():
     if page.phantom:
         figures.phantom_stamp(fig)
 
-# %% mystnb={"figure": {"name": "fig-magsd-part", "caption": "Equation 1 on the first image: one channel, one map, their product, and the feature matrix that all products give."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-magsd-part", "caption": "The paper's equation 1 on the first image: one channel, one map, their product, and the feature matrix that all products give."}} tags=["hide-input"]
 with figures.style():
     fig, axes = plt.subplots(1, 4, figsize=(10, 2.9), width_ratios=[1, 1, 1, 1.6])
     page.glue("alike", parts.draw_pooling(axes, chests[0])["alike"])
@@ -153,7 +156,7 @@ with figures.style():
         figures.phantom_stamp(fig)
 
 # %% [markdown]
-# Each row of the matrix is the same features seen through another map; two rows correlate by {glue:text}`alike:.2f` on average here.
+# Each row of the matrix is the same features seen through another map; in this network two rows correlate by {glue:text}`alike:.2f` on average.
 # Nothing in the loss asks the maps to differ: WS-DAN {cite}`hu2019wsdan`, whose design this is, pulls what each map pools towards a centre of its own, and MAG-SD leaves that out.
 #
 # ## Limits, and where to go next

@@ -13,7 +13,7 @@
 #
 # ```{admonition} In short
 # Views are compared with what the network says of the whole image, once it is sure of that; until then with the label.
-# Sure may be wrong: at the paper's threshold of {glue:text}`theta` a view that is right, of an image that the network takes for the other class with a probability of 0.9, is pulled towards the error.
+# Confidence can be wrong: above the paper's threshold of {glue:text}`theta`, if the network gives an image the wrong class with a probability of 0.9, a correct view is pulled towards that error.
 # The absolute difference pulls {glue:text}`pull_ratio:.0f` times as hard as the square when a view is {glue:text}`pull_gap:.2f` from its target.
 # It adds no parameter (claim `magsd-Q28`): the function below has none.
 # ```
@@ -39,12 +39,14 @@ page = book.start(profile, data, seed)
 #
 # $$
 # P' = \begin{cases} P, & \max_k P_k > \theta, \\ \text{label}, & \text{otherwise,} \end{cases}
-# \qquad
+# $$ (eq-soft-label)
+#
+# $$
 # L = L_{ce}(P) + \frac{1}{3K} \sum_{v=1}^{3} \sum_{k=1}^{K} \lvert P'_k - p_{v,k} \rvert .
 # $$ (eq-soft-distance)
 #
 # The paper writes $P$ and $p$ for outputs before the softmax and compares them with a label of zeros and ones.
-# Here both are probabilities, so that prediction and label are of one kind; `space="logits"` takes the text by its letter.
+# Here both are probabilities, so that prediction and label are of one kind; `space="logits"` follows the text literally.
 # No gradient flows into the target: the views learn from the whole image, not the other way round.
 #
 # ```{literalinclude} ../../covidlib/training/soft_distance.py
@@ -70,8 +72,8 @@ with figures.style():
     fig.colorbar(drawn, ax=axes, label="added to the loss", shrink=0.8)
 
 # %% [markdown]
-# Right of the second border a view is best when it agrees with the whole image, and need not be surer.
-# Left of the first one the network is sure and wrong, and Algorithm 1 asks its views to be wrong too.
+# Above 0.7 the loss is lowest when the view repeats the primary prediction.
+# Below 0.3 the network is sure and wrong, and Algorithm 1 asks its views to be wrong too.
 # The authors' released code differs there: a prediction must be sure *and* right to become a target.
 #
 # Crossing a border moves the target at once, so the loss jumps:
@@ -141,7 +143,7 @@ parts.trusted({"recorded": known, "this run": [record]})
 parts.differences()
 
 # %% [markdown]
-# What each of them is worth on A, fold by fold, with the corrected t test of the other pages; lengths and batches are relative to the profile.
+# The effect of each difference on A, fold by fold, with the corrected t test of the other pages; epochs and batch are scaled with the profile.
 
 # %% tags=["table", "hide-input"]
 parts.released_tests(page)

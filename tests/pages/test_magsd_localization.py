@@ -56,6 +56,8 @@ def test_the_paper_is_a_lower_bound_in_its_own_measure_of_each_class():
     assert printed["recorded"].iloc[0].value == pytest.approx(0.1)
     assert printed["this run"].iloc[0].value == pytest.approx(0.4)
     assert "data set A" in found.note and not any(COARSE in name for name, _ in frame.index)
+    reached = localization.table([drawn], [overlaps(0.9), overlaps(0.8)]).frame["verdict"]
+    assert set(reached) == {"not testable here", ""}  # a bound that is kept is not reproduced
     alone = localization.table([drawn], []).frame
     assert set(alone["verdict"]) == {"not testable here", ""}
 
@@ -71,6 +73,9 @@ def test_what_is_recorded_of_a_is_told(tmp_path):
     assert (told["claimed"], told["images"]) == (0.25, 12)
     # Two numbers that differ by 0.1 tell little of a third: 0.25 ± 12.7 · 0.05.
     assert (told["covid"], told["covid_lungs"]) == ("0.25 [0.00, 0.89]", "0.10 [0.10, 0.10]")
+    assert told["located"] == "COVID-19 and pneumonia"
+    assert localization.located([overlaps(0.1)]) == "neither class"
+    assert localization.located([]) == NOT_YET
 
 
 @pytest.mark.parametrize(

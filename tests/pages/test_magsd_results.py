@@ -123,7 +123,7 @@ def test_leader_has_the_highest_mean(nothing):
     known["A: mix-up, dimming"] = [record(0, 0.87), record(1, 0.85)]
     known["A: mix-up, dimming, patching"] = [record(0, 0.99)]  # one fold of two: not compared
     found = Results(nothing.chosen, nothing.done, known, nothing.folder)
-    assert magsd_results.leader(found) == "mix-up, dimming (0.860, of 2 rows with 2 folds each)"
+    assert magsd_results.leader(found) == "“mix-up, dimming” (0.860, of 2 rows with 2 folds each)"
     assert magsd_results.leader(found, "B") == NOT_YET
     known["A: mix-up"] = [record(0, 0.7, profile="paper")]  # larger images: not compared either
     assert magsd_results.leader(found) == "one row alone is recorded on as many folds"
@@ -202,10 +202,10 @@ def test_rows_no_better_than_the_commonest_class_are_named(tmp_path):
     found = Results(chosen, dict(known), known, tmp_path)
     assert magsd_results.guessing(found) == NOT_YET
     known["A: MAG-SD"] = [tested(0.75, *"aaab"), tested(0.8, *"bbaab")]  # 0.75 and 0.6 by one class
-    assert magsd_results.guessing(found) == "none"
+    assert magsd_results.guessing(found) == "no row"
     known["A: VGG16"] = [tested(2 / 3, *"aab"), tested(1 / 3, *"abc")]
     known["B: VGG16"] = [tested(0.5, *"aaab")]
-    told = "VGG16 on A (0.500; 2 of 5 folds); VGG16 on B (0.500; 1 of 5 folds)"
+    told = "“VGG16” on A (0.500; 2 of 5 folds); “VGG16” on B (0.500; 1 of 5 folds)"
     assert magsd_results.guessing(found) == told
 
 
@@ -223,7 +223,7 @@ def test_rivals_with_rates_of_their_own_are_told_and_stand_beside_mag_sd(tmp_pat
     told = f"{full(0).metrics['accuracy']:.3f}, 2 of 5 folds"
     after = architectures.own_rates(found)
     assert after["own_rates"] == f"{waiting}BCNN with attention 0.1 ({told})"
-    assert after["own_guessing"] == "none"
+    assert after["own_guessing"] == "no row"
     table = architectures.own_rate_table(found).frame
     own = ["A: COVID-Net, own rate", "A: BCNN, own rate", "A: BCNN with attention, own rate"]
     assert list(table.index.unique(0)) == ["A: MAG-SD", "A: ResNet50", *own]
