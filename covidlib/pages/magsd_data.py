@@ -22,6 +22,7 @@ from covidlib.files import save
 from covidlib.pages import magsd_collections
 from covidlib.paths import RESULTS
 from covidlib.plans.magsd_runs import CLAHE, FOLDS
+from covidlib.tables import PHANTOM_NOTE
 from covidlib.verdicts import ABOVE, BELOW, REPRODUCED
 
 NAMES = ("magsd-a", "magsd-b", "magsd-c", "magsd-localization")
@@ -108,7 +109,8 @@ def folds(dataset: Dataset) -> PlainTable:
         split = split_table(dataset.table, "kfold", seed=0, fold=fold, folds=FOLDS)
         whole = split_counts(split, dataset.classes).drop(index="unknown", columns="none")
         frames[f"fold {fold}"] = whole.T
-    return PlainTable(pd.concat(frames), "Patients are whole: none is on two sides of a fold.")
+    note = "Images of this run. Patients are whole: none is on two sides of a fold."
+    return PlainTable(pd.concat(frames), note + PHANTOM_NOTE * dataset.phantom)
 
 
 def sentences(found: dict[str, Dataset], recorded: Path) -> dict[str, int | str]:

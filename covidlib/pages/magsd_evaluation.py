@@ -14,7 +14,7 @@ from covidlib.evaluation.predictions import scored
 from covidlib.evaluation.resampling import draw
 from covidlib.pages.magsd_imbalance import weighted_tests
 from covidlib.pages.magsd_results import whole
-from covidlib.pages.results import NOT_YET, Results
+from covidlib.pages.results import NOT_YET, Results, phantom_note
 from covidlib.plans.magsd import PROPOSED
 from covidlib.plans.magsd_ours import BY_IMAGE, NETWORKS, WEIGHTED
 from covidlib.plans.magsd_runs import FOLDS, PHANTOM
@@ -122,7 +122,7 @@ def protocol_table(runs: Results, kept: Scores, here: Scores) -> PlainTable:
         "standard deviation of the accuracy between repeats of the released test on the same "
         "weights."
     )
-    return PlainTable(frame, note)
+    return PlainTable(frame, note + _drawn(runs))
 
 
 def _difference(before: pd.Series, after: pd.Series, records: Sequence[Record]) -> str:
@@ -181,7 +181,12 @@ def specificity_table(runs: Results, kept: Scores, here: Scores) -> PlainTable:
         "MAG-SD on A, mean over the folds whose released test is scored; COVID-19 is positive. The "
         "paper prints one number."
     )
-    return PlainTable(pd.DataFrame.from_dict(lines, orient="index").rename_axis(None), note)
+    frame = pd.DataFrame.from_dict(lines, orient="index").rename_axis(None)
+    return PlainTable(frame, note + _drawn(runs))
+
+
+def _drawn(runs: Results) -> str:
+    return phantom_note(record for records in runs.done.values() for record in records)
 
 
 def _mean_of(values: Sequence[float]) -> str:

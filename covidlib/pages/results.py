@@ -21,7 +21,7 @@ from covidlib.runs.executor import distinct, execute
 from covidlib.runs.record import Record, recorded_folder
 from covidlib.runs.recorded import PROFILES, contrast_of, recorded
 from covidlib.runs.store import Store
-from covidlib.tables import ComparisonTable, Row, comparison_table, verdict_counts
+from covidlib.tables import PHANTOM_NOTE, ComparisonTable, Row, comparison_table, verdict_counts
 
 METRICS = ("accuracy", "f1", "auc")
 NOT_YET = "not recorded yet"
@@ -160,6 +160,11 @@ def printed(chosen: Plan, row: PlanRow, metrics: Sequence[str]) -> dict[str, Pap
 def record_link(paper: str, records: Sequence[Record]) -> str | None:
     """Return where the book keeps the first record of a row, seen from the page."""
     return f"../../results/{paper}/{records[0].key}/record.json" if records else None
+
+
+def phantom_note(records: Iterable[Record]) -> str:
+    """Return the sentence for a caption where runs of a page saw drawn images; "" where not."""
+    return PHANTOM_NOTE if any(record.phantom for record in records) else ""
 
 
 def at_chance(table: ComparisonTable) -> str:

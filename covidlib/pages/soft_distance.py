@@ -16,7 +16,7 @@ from covidlib.evaluation.predictions import scored
 from covidlib.figures import legend_below, looks
 from covidlib.models.ma_net import MANetSettings
 from covidlib.pages.magsd_fold_tests import fold_tests
-from covidlib.pages.results import NOT_YET, Results
+from covidlib.pages.results import NOT_YET, Results, phantom_note
 from covidlib.plans import plan
 from covidlib.plans.magsd_ours import AS_WRITTEN
 from covidlib.runs.record import Record
@@ -154,7 +154,8 @@ def trusted(runs: Mapping[str, Sequence[Record]]) -> PlainTable:
     rows = {}
     for name, records in runs.items():
         rows[name] = _trusted(records) if records else {"images": NOT_YET}
-    return PlainTable(pd.DataFrame(rows).T)
+    drawn = phantom_note(record for records in runs.values() for record in records)
+    return PlainTable(pd.DataFrame(rows).T, drawn.strip())
 
 
 def _trusted(records: Sequence[Record]) -> dict[str, object]:

@@ -119,9 +119,10 @@ def test_trusted_predictions_are_counted():
             "p_b": [0.9, 0.2, 0.4, 0.25, 1.0],
         }
     )
-    found = loss_parts.trusted(
-        {"this run": [SimpleNamespace(predictions=table)], "recorded": []}
-    ).frame
+    drawn, real = (SimpleNamespace(predictions=table, phantom=p) for p in (True, False))
+    shown = loss_parts.trusted({"this run": [drawn], "recorded": []})
+    assert "phantoms" in shown.caption and loss_parts.trusted({"r": [real]}).caption == ""
+    found = shown.frame
     assert found.loc["this run"].tolist() == [4, "75.0%", "33.3%", "25.0%"]
     assert found.loc["recorded", "images"] == "not recorded yet"
 
