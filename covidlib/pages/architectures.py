@@ -126,10 +126,10 @@ def own_rates(runs: Results) -> dict[str, str]:
         score = NOT_YET
         if records:
             accuracy = np.mean([record.metrics["accuracy"] for record in records])
-            score = f"{accuracy:.3f}, {len(records)} of {FOLDS} folds"
-        told.append(f"{label} {OWN_RATES[model]:g} ({score})")
+            score = f"{accuracy:.3f} ({len(records)} of {FOLDS} folds)"
+        told.append(f"{label} at {OWN_RATES[model]:g}: {score}")
     return {
         "own_names": ", ".join(names),
-        "own_rates": ", ".join(told),
+        "own_rates": "; ".join(told),
         "own_guessing": guessing(own),
     }

@@ -213,16 +213,16 @@ def test_rivals_with_rates_of_their_own_are_told_and_stand_beside_mag_sd(tmp_pat
     chosen = plan("magsd/own_rate", "laptop", phantoms=False)
     known = {row.label: [] for row in chosen.rows}
     found = Results(chosen, dict(known), known, tmp_path)
-    waiting = f"COVID-Net 0.01 ({NOT_YET}), BCNN 0.03 ({NOT_YET}), "
+    waiting = f"COVID-Net at 0.01: {NOT_YET}; BCNN at 0.03: {NOT_YET}; "
     told = architectures.own_rates(found)
-    assert told["own_rates"] == f"{waiting}BCNN with attention 0.1 ({NOT_YET})"
+    assert told["own_rates"] == f"{waiting}BCNN with attention at 0.1: {NOT_YET}"
     assert told["own_names"] == "COVID-Net, BCNN, BCNN with attention"
     known["A: MAG-SD"] = [full(0)]  # one of Table 3 says nothing of other rates
     assert architectures.own_rates(found)["own_guessing"] == NOT_YET
     known["A: BCNN with attention, own rate"] = [full(0), full(1)]
-    told = f"{full(0).metrics['accuracy']:.3f}, 2 of 5 folds"
+    told = f"{full(0).metrics['accuracy']:.3f} (2 of 5 folds)"
     after = architectures.own_rates(found)
-    assert after["own_rates"] == f"{waiting}BCNN with attention 0.1 ({told})"
+    assert after["own_rates"] == f"{waiting}BCNN with attention at 0.1: {told}"
     assert after["own_guessing"] == "no row"
     table = architectures.own_rate_table(found).frame
     own = ["A: COVID-Net, own rate", "A: BCNN, own rate", "A: BCNN with attention, own rate"]
