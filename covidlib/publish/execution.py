@@ -109,8 +109,9 @@ def run_one(script: Path, target: Path, parameters: Parameters) -> str:
             coalesce_streams=True,
             request_save_on_cell_execute=False,
             execution_timeout=CELL_SECONDS[parameters.profile],
-            # The kernel's own log goes to the terminal, one line on transport per notebook.
-            extra_arguments=["--log-level=ERROR"],
+            # A kernel that is interrupted to shut down calls that an error on the terminal; those of
+            # cells come with their traceback.
+            extra_arguments=["--log-level=CRITICAL"],
         )
     except (papermill.exceptions.PapermillException, CellTimeoutError, DeadKernelError) as error:
         if partial_copy.is_file():
