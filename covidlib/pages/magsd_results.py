@@ -138,11 +138,12 @@ def guessing(runs: Results) -> str:
 
 def budget(runs: Results) -> str:
     """Say at what size and how long recorded runs trained on each set."""
-    told = {
-        letter: results.budget(r for records in on(runs, letter).shown.values() for r in records)
-        for letter in METRICS
-    }
-    return "; ".join(f"{own} on {letter}" for letter, own in told.items() if own) or NOT_YET
+    told: dict[str, list[str]] = {}
+    for letter in METRICS:
+        known = (r for records in on(runs, letter).shown.values() for r in records)
+        told.setdefault(results.budget(known), []).append(letter)
+    parts = (f"{own} on {' and '.join(letters)}" for own, letters in told.items() if own)
+    return "; ".join(parts) or NOT_YET
 
 
 def comparable(shown: Mapping[str, Sequence[Record]]) -> dict[str, Sequence[Record]]:

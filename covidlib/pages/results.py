@@ -136,11 +136,13 @@ def gather(
 
 def budget(records: Iterable[Record]) -> str:
     """Say at what size and how long runs trained: "64 pixels for 30 epochs"; "" without runs."""
-    chosen = {
-        (training["size"], training["epochs"])
-        for training in (record.body["spec"]["training"] for record in records)
-    }
-    return " and ".join(f"{size} pixels for {epochs} epochs" for size, epochs in sorted(chosen))
+    sizes: dict[int, set[int]] = {}
+    for training in (record.body["spec"]["training"] for record in records):
+        sizes.setdefault(training["epochs"], set()).add(training["size"])
+    return " and ".join(
+        f"{' or '.join(map(str, sorted(own)))} pixels for {epochs} epochs"
+        for epochs, own in sorted(sizes.items())
+    )
 
 
 def printed(chosen: Plan, row: PlanRow, metrics: Sequence[str]) -> dict[str, PaperValue]:

@@ -42,7 +42,7 @@ page = book.start(profile, data, seed)
 # $$ (eq-soft-label)
 #
 # $$
-# L = L_{ce}(P) + \frac{1}{3K} \sum_{v=1}^{3} \sum_{k=1}^{K} \lvert P'_k - p_{v,k} \rvert .
+# L = L_{ce}(P) + \frac{1}{3K} \sum_{v, k} \lvert P'_k - p_{v,k} \rvert .
 # $$ (eq-soft-distance)
 #
 # The paper writes $P$ and $p$ for outputs before the softmax and compares them with a label of zeros and ones.
