@@ -109,8 +109,7 @@ def run_one(script: Path, target: Path, parameters: Parameters) -> str:
             coalesce_streams=True,
             request_save_on_cell_execute=False,
             execution_timeout=CELL_SECONDS[parameters.profile],
-            # A kernel that is interrupted to shut down calls that an error on the terminal; those of
-            # cells come with their traceback.
+            # Kernels call the interrupt that shuts them down an error; those of cells are raised.
             extra_arguments=["--log-level=CRITICAL"],
         )
     except (papermill.exceptions.PapermillException, CellTimeoutError, DeadKernelError) as error:
