@@ -243,9 +243,10 @@ CLAIMS: tuple[Claim, ...] = (
     _claim(
         "24", "distribution", "On A and on B most predictions are right", _DIAGONAL,
         note="Most is the paper's word: more than half, which is subtracted from the accuracy. "
-        "Always naming the commonest class is right for most images of A, too. Until its "
-        "runs were recorded it was nine in ten, which contradicted that on A; until set B was, an "
-        "interval below the paper's own accuracy spoke against it, which most does not ask for.",
+        "Always naming the commonest class is right for most images of A, too. Two things were "
+        "changed after its runs were recorded: most was nine in ten, which contradicted that on A; "
+        "and an interval below the paper's own accuracy spoke against the claim, as it "
+        "does elsewhere, though most does not ask for that accuracy.",
     ),
     _claim(
         "25", "distribution",
