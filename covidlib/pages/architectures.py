@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.axes import Axes
-from sklearn.metrics import roc_auc_score
 
 from covidlib import figures
 from covidlib.data_page import PlainTable
 from covidlib.evaluation import against_rest, intervals, mean_roc
+from covidlib.evaluation.metrics import score
 from covidlib.models.ma_net import MANetSettings
 from covidlib.pages import results
 from covidlib.pages.magsd_results import METRICS, comparable, guessing, on
@@ -87,8 +87,8 @@ def draw_rocs(axes: Sequence[Axes], runs: Results, best: int = 3) -> bool:
 
 def _area(records: Sequence[Record]) -> float:
     """Return the mean AUC of COVID-19 against the rest on test images."""
-    tables = [record.predictions.query("split == 'test'") for record in records]
-    return float(np.mean([roc_auc_score(t["label"] == COVID, t[f"p_{COVID}"]) for t in tables]))
+    tables = [against_rest(record.predictions, COVID) for record in records]
+    return float(np.mean([score(table, "auc")[0] for table in tables]))
 
 
 def roc_table(runs: Results) -> PlainTable:
