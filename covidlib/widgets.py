@@ -9,8 +9,12 @@ import ipywidgets as widgets
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from covidlib.figures import phantom_stamp
 
-def browser(frames: Mapping[str, Figure | str], description: str) -> widgets.VBox:
+
+def browser(
+    frames: Mapping[str, Figure | str], description: str, *, phantom: bool = False
+) -> widgets.VBox:
     """Return a slider that chooses among figures or tables made beforehand.
 
     Slider and frames are linked in the browser, so the control moves on a static page too.
@@ -20,12 +24,17 @@ def browser(frames: Mapping[str, Figure | str], description: str) -> widgets.VBo
         frames: a label and a figure, or HTML, for each position of the slider; the figures are
             closed.
         description: what the slider chooses, one or two words.
+        phantom: whether the figures show phantoms and are to say so.
 
     Raises:
         ValueError: fewer than two frames.
     """
     if len(frames) < 2:
         raise ValueError(f"a slider needs two frames or more, not {len(frames)}")
+    if phantom:
+        for shown in frames.values():
+            if isinstance(shown, Figure):
+                phantom_stamp(shown)
     pages = [
         widgets.VBox([widgets.HTML(f"<b>{label}</b>"), _frame(shown, f"{description}: {label}")])
         for label, shown in frames.items()

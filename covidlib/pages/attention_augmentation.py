@@ -88,21 +88,20 @@ def draw_threshold(axes: Sequence[Axes], chest: Chest, threshold: float, number:
         draw_image(ax, view, TITLES[name], limits(chest))
 
 
-def threshold_browser(chest: Chest) -> VBox:
+def threshold_browser(chest: Chest, *, phantom: bool = False) -> VBox:
     """Return a slider over thresholds, for the map with the largest spread."""
-    return _browser({f"θ = {t:g}": (t, chest.liveliest[0]) for t in THRESHOLDS}, chest, "threshold")
+    places = {f"θ = {t:g}": (t, chest.liveliest[0]) for t in THRESHOLDS}
+    return _browser(places, chest, "threshold", phantom)
 
 
-def map_browser(chest: Chest, count: int = 3) -> VBox:
+def map_browser(chest: Chest, count: int = 3, *, phantom: bool = False) -> VBox:
     """Return a slider over maps, at the default threshold."""
-    return _browser(
-        {f"map {n + 1} of {chest.maps.shape[1]}": (0.5, n) for n in chest.liveliest[:count]},
-        chest,
-        "map",
-    )
+    total = chest.maps.shape[1]
+    places = {f"map {n + 1} of {total}": (0.5, n) for n in chest.liveliest[:count]}
+    return _browser(places, chest, "map", phantom)
 
 
-def _browser(places: dict[str, tuple[float, int]], chest: Chest, what: str) -> VBox:
+def _browser(places: dict[str, tuple[float, int]], chest: Chest, what: str, phantom: bool) -> VBox:
     from covidlib.widgets import browser
 
     frames = {}
@@ -110,7 +109,7 @@ def _browser(places: dict[str, tuple[float, int]], chest: Chest, what: str) -> V
         figure, axes = plt.subplots(1, 4, figsize=(8.4, 2.4), layout="constrained")
         draw_threshold(axes, chest, threshold, number)
         frames[label] = figure
-    return browser(frames, what)
+    return browser(frames, what, phantom=phantom)
 
 
 def factor_views(chest: Chest, factor: float) -> dict[str, np.ndarray]:
@@ -120,7 +119,7 @@ def factor_views(chest: Chest, factor: float) -> dict[str, np.ndarray]:
     return {name: made[name] for name in ("mixup", "dimming")}
 
 
-def factor_browser(chest: Chest) -> VBox:
+def factor_browser(chest: Chest, *, phantom: bool = False) -> VBox:
     """Return a slider over the factors of mix-up and dimming."""
     from covidlib.widgets import browser
 
@@ -129,7 +128,7 @@ def factor_browser(chest: Chest) -> VBox:
         figure, axes = plt.subplots(1, 2, figsize=(5.4, 2.9), layout="constrained")
         draw_factor(axes, chest, factor)
         frames[f"γ and dimming factor {factor:g}"] = figure
-    return browser(frames, "factor")
+    return browser(frames, "factor", phantom=phantom)
 
 
 def draw_factor(axes: Sequence[Axes], chest: Chest, factor: float) -> None:

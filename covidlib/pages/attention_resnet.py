@@ -164,7 +164,7 @@ def draw_queries(axes: Sequence[Axes], method: Supervised, chosen: Slice, layer:
         _cross(ax, chosen, place, values.shape[0])
 
 
-def query_browser(method: Supervised, chosen: Slice, layer: str) -> VBox:
+def query_browser(method: Supervised, chosen: Slice, layer: str, *, phantom: bool = False) -> VBox:
     """Return a slider over the nine positions, which also works on a static page."""
     frames = {}
     for place, values in query_maps(method, chosen, layer).items():
@@ -172,7 +172,7 @@ def query_browser(method: Supervised, chosen: Slice, layer: str) -> VBox:
         _overlay(ax, chosen, values, "")
         _cross(ax, chosen, place, values.shape[0])
         frames[f"asked at row {place[0] + 1}, column {place[1] + 1}"] = figure
-    return browser(frames, "position")
+    return browser(frames, "position", phantom=phantom)
 
 
 def _overlay(ax: Axes, chosen: Slice, values: np.ndarray, title: str) -> None:

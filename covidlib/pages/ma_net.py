@@ -150,7 +150,7 @@ def draw_maps(axes: Sequence[Axes], chest: Chest) -> None:
         draw(ax, chest, chest.attention(number), f"map {number + 1}")
 
 
-def maps_browser(chest: Chest, count: int = 8) -> VBox:
+def maps_browser(chest: Chest, count: int = 8, *, phantom: bool = False) -> VBox:
     """Return a slider over the maps with the largest spread."""
     frames = {}
     for number in chest.liveliest[:count]:
@@ -158,7 +158,7 @@ def maps_browser(chest: Chest, count: int = 8) -> VBox:
         draw(axes[0], chest, chest.maps[0, number].numpy(), "as computed, 7×7")
         draw(axes[1], chest, chest.attention(number), "rescaled, 224×224")
         frames[f"map {number + 1} of {chest.maps.shape[1]}"] = figure
-    return browser(frames, "map")
+    return browser(frames, "map", phantom=phantom)
 
 
 def draw_pooling(axes: Sequence[Axes], chest: Chest, channels: int = 60) -> dict[str, float]:

@@ -62,14 +62,14 @@ def draw_stop(axes: Sequence[Axes], image: np.ndarray, stop: Stop) -> None:
     figures.overlay(axes[1], image, stop.shares, limits=(0, 1))
 
 
-def journey_browser(image: np.ndarray, stops: Sequence[Stop]) -> VBox:
+def journey_browser(image: np.ndarray, stops: Sequence[Stop], *, phantom: bool = False) -> VBox:
     """Return a slider over the stops, which also works on a static page."""
     frames = {}
     for stop in stops:
         figure, axes = plt.subplots(1, 2, figsize=(5.4, 2.8), layout="constrained")
         draw_stop(axes, image, stop)
         frames[f"{stop.title}, largest share {stop.shares.max():.2f}"] = figure
-    return browser(frames, "operation")
+    return browser(frames, "operation", phantom=phantom)
 
 
 def draw_journey(axes: Sequence[Axes], stops: Sequence[Stop]) -> None:

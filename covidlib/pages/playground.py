@@ -197,15 +197,15 @@ def draw_strengths(ax: Axes, image: torch.Tensor, operation: str) -> Axes:
     return ax.set_title(OPERATIONS[operation][1], fontsize=11) and ax
 
 
-def operation_browser(image: torch.Tensor, stamp: bool) -> VBox:
+def operation_browser(image: torch.Tensor, *, phantom: bool = False) -> VBox:
     """Return a slider over the operations, which also works on a static page."""
     frames = {}
     with figures.style():
         for operation, (_, title) in OPERATIONS.items():
             fig, ax = plt.subplots(figsize=(7, 2.1))
             draw_strengths(ax, image, operation).set_title("")
-            frames[title] = figures.phantom_stamp(fig) if stamp else fig
-        return browser(frames, "operation")
+            frames[title] = fig
+        return browser(frames, "operation", phantom=phantom)
 
 
 def draw_preset(ax: Axes, image: torch.Tensor, name: str, seed: int, count: int = 6) -> Axes:

@@ -78,7 +78,7 @@ for key, value in parts.facts(run).items():
 
 # %%
 image = parts.slice_of(page.dataset("covid-ct"))
-parts.operation_browser(image, page.phantom)
+parts.operation_browser(image, phantom=page.phantom)
 
 # %% [markdown]
 # All operations below each other:

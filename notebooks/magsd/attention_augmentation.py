@@ -86,7 +86,7 @@ with figures.style():
 # Move the slider to see what they decide:
 
 # %% tags=["hide-input"]
-parts.threshold_browser(chests[0])
+parts.threshold_browser(chests[0], phantom=page.phantom)
 
 # %% mystnb={"figure": {"name": "fig-magsd-thresholds", "caption": "The same map at five thresholds, for print and for readers without the slider."}} tags=["hide-input"]
 with figures.style():
@@ -118,7 +118,7 @@ for name, value in parts.recorded_grid(page).items():
 # ## Turn the map
 
 # %% tags=["hide-input"]
-parts.map_browser(chests[-1])
+parts.map_browser(chests[-1], phantom=page.phantom)
 
 # %% mystnb={"figure": {"name": "fig-magsd-map-views", "caption": "The same three maps, for print and for readers without the slider."}} tags=["hide-input"]
 with figures.style():
@@ -135,7 +135,7 @@ with figures.style():
 # The dimming factor is printed as "00.1"; 0.1 is what the paper's equation 4 most likely means, and the authors' released code has 0.001.
 
 # %% tags=["hide-input"]
-parts.factor_browser(chests[0])
+parts.factor_browser(chests[0], phantom=page.phantom)
 
 # %% mystnb={"figure": {"name": "fig-magsd-factors", "caption": "Mix-up (top) and dimming (bottom) with the same factors, for print and for readers without the slider."}} tags=["hide-input"]
 with figures.style():

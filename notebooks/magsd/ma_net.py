@@ -139,7 +139,7 @@ with figures.style():
 # The slider shows the maps with the largest spread on the first image:
 
 # %% tags=["hide-input"]
-parts.maps_browser(chests[0])
+parts.maps_browser(chests[0], phantom=page.phantom)
 
 # %% mystnb={"figure": {"name": "fig-magsd-maps", "caption": "The same eight maps side by side, for print and for readers without the slider."}} tags=["hide-input"]
 with figures.style():

@@ -91,7 +91,7 @@ page.glue("last_field", stops[-1].field[0])
 page.glue("last_largest", stops[-1].shares.max())
 
 # %% tags=["hide-input"]
-mask_journey.journey_browser(image, stops)
+mask_journey.journey_browser(image, stops, phantom=page.phantom)
 
 # %% [markdown]
 # The same journey at the ends of the stages, for print and for readers without the slider:

@@ -126,7 +126,7 @@ with figures.style():
 # Move the slider to choose the place that asks; the picture shows where the first res3 layer looks from there.
 
 # %% tags=["hide-input"]
-parts.query_browser(trained, slice_, layer="res3.0")
+parts.query_browser(trained, slice_, layer="res3.0", phantom=page.phantom)
 
 # %% [markdown]
 # The same places side by side, for print and for readers without the slider:
