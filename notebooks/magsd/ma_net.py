@@ -63,8 +63,10 @@ with figures.style():
 # ```
 #
 # Whether a norm and a ReLU follow the convolution, and how the maps get smaller, is not in the text; what was chosen is in the [deviations](deviation-magsd-attention).
+#
+# What the paper says of its network of three scales, beside that network built here:
 
-# %% mystnb={"figure": {"name": "tab-magsd-shapes", "caption": "What the paper says of its network of three scales, and that network built here."}}
+# %% tags=["table"]
 shapes = parts.shapes_table()
 page.glue("stated", len(shapes))
 page.glue("same", int((shapes["verdict"] == "reproduced").sum()))
@@ -92,8 +94,10 @@ parts.backbones_table()
 # ```{literalinclude} ../../covidlib/models/ma_net.py
 # :pyobject: attention_pooling
 # ```
+#
+# What each way of writing it stores for eight images of 224 pixels, forward only:
 
-# %% mystnb={"figure": {"name": "tab-magsd-pooling", "caption": "What attention pooling writes for eight images at 224 pixels, forward only."}}
+# %% tags=["table"]
 pooling, worst = parts.pooling_table()
 largest = pooling["largest tensor, MB"]
 page.glue("pooling_worst", worst)
@@ -106,8 +110,10 @@ pooling.round(1)
 # The classifier is small for two classes, yet its input is 32 times as long as that of a plain ResNet50.
 # With average or maximum pooling instead (Table 6), it sees the 2048 features alone.
 # The paper does not say what guides the views then; here the maps still do, but no gradient reaches the convolutions that make them, so these keep their random weights.
+#
+# Parameters in millions, for two classes:
 
-# %% mystnb={"figure": {"name": "tab-magsd-sizes", "caption": "Parameters in millions, two classes."}}
+# %% tags=["table"]
 sizes = parts.sizes_table()
 page.glue("attention_thousand", 1000 * sizes.loc["2 scales, attention", "attention"])
 page.glue("backbone_million", sizes.loc["2 scales, attention", "backbone"])

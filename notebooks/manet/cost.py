@@ -36,8 +36,10 @@ page = book.start(profile, data, seed)
 # So this run is as good as a record, and its counts are judged directly.
 #
 # ## Table 3
+#
+# Parameters and FLOPs are exact and compared digit by digit; running times belong to the authors' four GPUs and are not testable here.
 
-# %% mystnb={"figure": {"name": "tab-manet-table3", "caption": "Table 3 of the paper. Parameters and FLOPs are exact and compared digit by digit; running times belong to the authors' four GPUs and are not testable here."}}
+# %% tags=["table"]
 costs = parts.count_all()
 table = parts.table_3(costs)
 for name, value in parts.verdicts(table).items():
@@ -58,8 +60,10 @@ table
 #
 # Neither torch nor the paper counts activations, maximum pools, sums or products of two tensors.
 # The mean pools inside Inception are called as functions and are not counted either, whereas a global pool costs a surprising $k^2 + 1$ per output.
+#
+# What the FLOPs of the ten networks consist of, in millions, for an image of 1×512×512; map pools are all that mask attention adds:
 
-# %% mystnb={"figure": {"name": "tab-manet-parts", "caption": "What the FLOPs of the ten networks consist of, in millions, for an image of 1×512×512. Map pools are all that mask attention adds."}}
+# %% tags=["table"]
 shares = parts.parts(costs)
 shares.round(2)
 
@@ -67,22 +71,23 @@ shares.round(2)
 # ## What Table 3 gives away
 #
 # The paper does not say how large its images are, nor whether they have one channel or three.
-# Only one combination fits:
+# Only one combination fits the printed 23.51 M parameters and 21058.83 M FLOPs of plain ResNet50:
 
-# %% mystnb={"figure": {"name": "tab-manet-inputs", "caption": "Plain ResNet50 for other images, beside the printed 23.51 M parameters and 21058.83 M FLOPs."}}
+# %% tags=["table"]
 parts.other_inputs()
 
 # %% [markdown]
-# The same holds for CBAM, whose perceptron could be narrower or wider:
+# The same holds for CBAM, whose perceptron could be narrower or wider; printed are 26.03 M parameters and 21099.81 M FLOPs:
 
-# %% mystnb={"figure": {"name": "tab-manet-reductions", "caption": "ResNet50 with CBAM of three widths, beside the printed 26.03 M parameters and 21099.81 M FLOPs."}}
+# %% tags=["table"]
 parts.other_reductions()
 
 # %% [markdown]
 # And for mask attention itself, where the last printed digit decides three questions that the text leaves open.
 # The map of a strided shortcut is not pooled; a 1×7 and a 7×1 convolution in a row share one pooling, which gives the same map; and where two branches of an Inception module see equally far, the map follows the two 3×3 convolutions.
+# Below are the FLOPs, in millions, if mask attention were read otherwise: each reading changes the last digit, and only ours has the paper's.
 
-# %% mystnb={"figure": {"name": "tab-manet-readings", "caption": "FLOPs, in millions, if mask attention were read otherwise. Each reading changes the last digit, and only ours has the paper's."}}
+# %% tags=["table"]
 parts.other_maps()
 
 # %% [markdown]
@@ -118,8 +123,10 @@ page.glue("cbam_operations", 100 * (cbam.operations / plain.operations - 1))
 # ```{literalinclude} ../../covidlib/models/mask_weaving.py
 # :pyobject: Product
 # ```
+#
+# The table has the paper's increase in running time, and the median over rounds with its quartiles, recorded and in this run (few rounds on very small images).
 
-# %% mystnb={"figure": {"name": "tab-manet-time", "caption": "Longer training steps by attention: the paper's increase in running time, and the median over rounds with its quartiles, recorded and in this run (few rounds on very small images)."}}
+# %% tags=["table"]
 recorded = overheads.read(page.recorded / "manet" / "cost")
 found = overheads.measure(*parts.TIMING[page.profile], backbones=["resnet50"])
 parts.overhead_table(recorded, found)

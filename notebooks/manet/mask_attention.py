@@ -70,7 +70,11 @@ with figures.style():
     fig, axes = plt.subplots(1, 4, figsize=(10, 5.2), width_ratios=[1, 1, 1, 3.6])
     mask_blocks.draw_blocks(axes)
 
-# %% mystnb={"figure": {"name": "tab-manet-products", "caption": "What mask attention adds to each network. Inception pools more often than it multiplies: maps inside a module are only passed on."}}
+# %% [markdown]
+# What mask attention adds to each network is counted below.
+# Inception pools more often than it multiplies: maps inside a module are only passed on.
+
+# %% tags=["table"]
 products = parts.products()
 page.glue("parameters_added", int(products["parameters added"].max()))
 page.glue("pools_resnet34", products.loc["ResNet34", "poolings of the map"])

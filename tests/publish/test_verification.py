@@ -1,5 +1,6 @@
 import re
 
+import nbformat
 import pytest
 
 from covidlib.book import Parameters
@@ -61,6 +62,19 @@ def test_an_empty_output_and_a_traceback_are_reported(copy):
     found = " ".join(verify(copy, Parameters()).problems)
     assert "a cell has an empty output" in found
     assert "a cell ends in an error" in found
+
+
+def test_a_table_is_no_figure(copy):
+    path = copy.stage / f"{TINY}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    cell = next(c for c in notebook.cells if "figure" in c.metadata.get("mystnb", {}))
+    assert not any("not drawn" in problem for problem in verify(copy, Parameters()).problems)
+    table = nbformat.v4.new_output("display_data", {"text/html": "<table><td>1</td></table>"})
+    cell.outputs = [table]
+    nbformat.write(notebook, path)
+    assert any(
+        "declared but not drawn" in problem for problem in verify(copy, Parameters()).problems
+    )
 
 
 def test_missing_pages_and_an_empty_picture_are_reported(copy):
