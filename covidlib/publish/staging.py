@@ -17,6 +17,8 @@ from covidlib.publish.digests import digest_environment, digest_files, digest_te
 from covidlib.publish.places import Places, PublishError
 
 COPIED = ("_config.yml", "_toc.yml", "book", "assets", "ext")
+# The name of a claim as text writes it, and its paper.
+CLAIM = re.compile(r"`((msatl|magsd|manet)-Q\d+)`")
 BUILDER = "from jupyter_book.cli.main import main; main()"
 
 
@@ -91,6 +93,7 @@ def cleaned(executed: Path) -> str:
     papermill leaves its times and absolute paths, and a cell that repeats the parameters; their
     values go into the page's own cell, the data root without its path. Pictures get the
     alternative text that their figures gave of themselves, unless the script has a better one.
+    Names of claims link to the claims.
     """
     notebook = nbformat.read(executed, as_version=4)
     used = notebook.metadata.pop("papermill", {}).get("parameters", {})
@@ -100,6 +103,8 @@ def cleaned(executed: Path) -> str:
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
         _give_words(cell)
+        if cell.cell_type == "markdown":
+            cell.source = with_claim_links(cell.source)
     tags = [cell.metadata.get("tags", []) for cell in notebook.cells]
     notebook.cells = [
         cell
@@ -119,6 +124,23 @@ def _with_values(source: str, used: Mapping[str, object]) -> str:
         shown = "FOLDER" if name == "data" and value != PHANTOMS else value
         source = re.sub(rf"(?m)^{name} = \S+", f"{name} = {json.dumps(shown)}", source)
     return source
+
+
+def with_claim_links(text: str) -> str:
+    """Link each claim that a notebook's text names to its block on the page of claims.
+
+    The address is HTML's, because the block's anchor is made by a cell and the builder cannot
+    know it; ``verify`` follows it afterwards.
+
+    >>> with_claim_links("(`manet-Q08`)")
+    '(<a href="../manet/claims.html#manet-q08"><code>manet-Q08</code></a>)'
+    """
+    return CLAIM.sub(
+        lambda found: (
+            f'<a href="../{found[2]}/claims.html#{found[1].lower()}"><code>{found[1]}</code></a>'
+        ),
+        text,
+    )
 
 
 def _give_words(cell: nbformat.NotebookNode) -> None:
