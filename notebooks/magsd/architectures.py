@@ -120,8 +120,10 @@ tests
 # ```{literalinclude} ../../covidlib/training/stability.py
 # :pyobject: sharpness
 # ```
+#
+# What one rate means to four classifiers, from random weights:
 
-# %% mystnb={"figure": {"name": "tab-magsd-rates", "caption": "What one learning rate means to four classifiers, from random weights."}} tags=["hide-input"]
+# %% tags=["table", "hide-input"]
 measured = start.rates(page, start.NETWORKS)
 start.table(measured, page.phantom)
 

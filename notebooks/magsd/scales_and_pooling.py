@@ -101,8 +101,9 @@ for name, value in told.items():
 #
 # As in [Table 3](architectures.ipynb), every row has the paper's learning rate, whatever its classifier is given.
 # Scales are summed, so features grow with their number; GAP and GMP hand over those of the backbone alone.
+# What the rate means to the classifiers of Tables 5 and 6, from random weights:
 
-# %% mystnb={"figure": {"name": "tab-magsd-scales-rates", "caption": "What one learning rate means to the classifiers of Tables 5 and 6, from random weights."}} tags=["hide-input"]
+# %% tags=["table", "hide-input"]
 measured = start.rates(page, start.networks_of(scales, "maps ") | start.networks_of(pooling))
 start.table(measured, page.phantom)
 

@@ -74,11 +74,12 @@ print(f"largest difference between the logits of the three variants: {difference
 # %% [markdown]
 # ## What the layer costs
 #
+# The table has the cost of the six networks at 224 pixels for two classes: parameters, multiply-adds per image, and the memory that explicit attention matrices would take in float32.
 # Parameters and multiply-adds are exact; they follow from the layer sizes.
 # The attention matrix has $(HW)^2$ entries per image and layer: quadrupling the number of pixels makes it sixteen times larger.
 # The fused kernel never writes that matrix down, which is why it is used wherever no map is asked for.
 
-# %% mystnb={"figure": {"name": "tab-msatl-cost", "caption": "Cost of the six networks at 224 pixels for two classes: parameters, multiply-adds per image, and the memory that explicit attention matrices would take in float32."}}
+# %% tags=["table"]
 costs = parts.costs(size=224)
 page.glue("params_baseline", costs.loc["R-50 baseline", "parameters, M"])
 page.glue("params_attn5", costs.loc["R-50 5 ATTNs", "parameters, M"])
@@ -87,9 +88,9 @@ costs.round(2)
 
 # %% [markdown]
 # Training keeps more than the matrices: queries, keys, values and what was mixed wait for the backward pass too.
-# Both columns are measured on this machine, layer by layer, the matrices of equation 1 written out or left to the fused kernel.
+# Both columns, in MB of float32 for one image, are measured on this machine, layer by layer, the matrices of equation 1 written out or left to the fused kernel.
 
-# %% mystnb={"figure": {"name": "tab-msatl-attention-memory", "caption": "What the attention layers of R-50 keep for the backward pass of one image, in MB of float32, by the side of the image."}}
+# %% tags=["table"]
 kept = parts.memory()
 for size in (224, 512):
     for way in ("explicit", "fused"):
