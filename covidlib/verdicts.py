@@ -122,9 +122,12 @@ def verdict(paper: PaperValue, ours: Interval | None, counts: bool = True) -> st
 
     Returns:
         "reproduced" if interval and rounding range meet, "below" or "above" if ours lies wholly on
-        that side of the paper's, "not testable here" without an interval that counts.
+        that side of the paper's, "not testable here" without an interval that counts, or with
+        one that excludes nothing.
     """
     if ours is None or not counts or np.isnan([ours.low, ours.high, paper.value]).any():
+        return NOT_TESTABLE
+    if ours.low <= 0 and ours.high >= 1:  # as that of two trainings often is
         return NOT_TESTABLE
     slack = 1e-9  # decimals such as 0.8375 have no exact binary form
     if ours.high < paper.value - paper.half_width - slack:

@@ -1,7 +1,7 @@
 """What a paper claims in words, as an experiment with a verdict."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -103,8 +103,9 @@ def judge(claim: Claim, found: Found, p_value: float) -> tuple[str, str]:
       as one; or no significance, while the paper's own effect lies within the interval, or is
       unknown.
     - *supported*: significant in the claim's direction.
-    - *not supported*: significant against it; or not significant, while the interval excludes the
-      effect that the paper prints.
+    - *not supported*: significant against it; or not significant, with 0 in the interval, while
+      the interval, corrected where the worst of several comparisons speaks, excludes the effect
+      that the paper prints.
 
     Args:
         claim: what is claimed.
@@ -131,7 +132,7 @@ def _judged(claim: Claim, found: Found, p_value: float) -> tuple[str, str]:
             return INCONCLUSIVE, "what the claim needs holds; that does not show the claim"
         return SUPPORTED, "significant in the claim's direction"
     printed = claim.printed_beside(found)
-    if printed is not None and found.high < printed:
+    if printed is not None and found.low <= 0 and found.highest < printed:
         return NOT_SUPPORTED, "the interval excludes the effect that the paper prints"
     return INCONCLUSIVE, f"not significant; effects below {found.smallest:.3f} escape this test"
 
@@ -149,7 +150,8 @@ def per_side(trainings: int) -> str:
 def ledger(paper: str, experiments: Sequence[Claim], results: Path) -> pd.DataFrame:
     """Return every qualitative claim of a paper with its verdict.
 
-    p values are adjusted by Holm over the paper's claims that can be tested.
+    p values are adjusted by Holm over the paper's claims that give any effect, of a part too: which
+    ones they are must not depend on what they give.
 
     Args:
         paper: "msatl", "magsd" or "manet".
@@ -176,7 +178,17 @@ def ledger(paper: str, experiments: Sequence[Claim], results: Path) -> pd.DataFr
         for name, line in listed.iterrows()
     }
     found = {name: claim.experiment(results) for name, claim in whole.items()}
-    adjusted = holm({name: e.p_value for name, e in found.items() if isinstance(e, Effect)})
+    chances = {name: e.p_value for name, e in found.items() if isinstance(e, Effect)}
+    chances |= {
+        name: e.effects[0].p_value
+        for name, e in found.items()
+        if isinstance(e, Partly) and e.effects
+    }
+    adjusted = holm(chances)
+    found = {
+        name: replace(e, tests=len(chances)) if isinstance(e, Effect) else e
+        for name, e in found.items()
+    }
     rows = []
     for name, claim in whole.items():
         one, p_value = found[name], float(adjusted.get(name, np.nan))

@@ -101,13 +101,9 @@ class Every:
 
 
 def worst(effects: Sequence[Effect]) -> Effect:
-    """Return the weakest effect, computed from the records of all, and the least printed one."""
+    """Return the weakest effect, with its own printed one, computed from the records of all."""
     records = {name for one in effects for name in one.records}
-    return replace(
-        weakest(effects),
-        records=tuple(sorted(records)),
-        printed=smallest(one.printed for one in effects),
-    )
+    return replace(weakest(effects), records=tuple(sorted(records)))
 
 
 def smallest(printed: Iterable[float | None]) -> float | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from covidlib.claims.claim import Partly
@@ -23,7 +24,7 @@ from covidlib.claims.rows import Asked, Cell, cells_of, names_of, runs_of
 from covidlib.errors import DataError
 from covidlib.evaluation import confusion
 from covidlib.evaluation.comparisons import corrected_t
-from covidlib.evaluation.effects import LEVEL, Effect, smallest_seen
+from covidlib.evaluation.effects import LEVEL, Effect
 from covidlib.plans import plan
 from covidlib.published import PaperValue, paper_value
 from covidlib.runs.folds import by_fold, image_counts
@@ -39,7 +40,8 @@ class Fold(NamedTuple):
     records: Sequence[Record]
 
 
-Number = Callable[[Sequence[Record]], float]  # of the runs of several rows on one fold
+Runs = Mapping[int, Sequence[Record]]  # those of several rows, by fold
+Number = Callable[[Runs], Mapping[int, float]]  # by fold
 
 
 class Wanted(NamedTuple):
@@ -54,9 +56,9 @@ def measured(name: str, units: Sequence[Wanted], results: Path) -> Effect | Part
     """Return the mean over units of a number per fold, or why there is none.
 
     Units with fewer folds than others, or with one, are left out; what is left decides nothing
-    about the mean over all. Over the units the number is averaged fold by fold, so that images
-    that several data sets share are no evidence twice; the test is the corrected t test (Nadeau and
-    Bengio 2003).
+    about the mean over all. Over the units the number is averaged fold by fold; the test is the
+    corrected t test (Nadeau and Bengio 2003). Data sets that share images divide them into folds
+    each by itself, so that what an image decides may come into two folds; the test does not know.
 
     Args:
         name: of the plan.
@@ -113,7 +115,8 @@ def part_of(
 
 def numbers(rows: Sequence[Sequence[Record]], number: Number) -> dict[int, Fold]:
     """Return a number for every fold that all rows have."""
-    return {fold: Fold(number(runs), runs) for fold, runs in by_fold(rows).items()}
+    folds = by_fold(rows)
+    return {fold: Fold(value, folds[fold]) for fold, value in number(folds).items()}
 
 
 def _effect(units: Sequence[Mapping[int, Fold]]) -> Effect | str:
@@ -133,7 +136,8 @@ def _effect(units: Sequence[Mapping[int, Fold]]) -> Effect | str:
         low=found.low,
         high=found.high,
         p_value=found.p_value,
-        smallest=smallest_seen(error, freedom),
+        error=error,
+        freedom=freedom,
         units=len(units),
         runs=len(shared) * len(units),
         images=images_of(used),
@@ -185,9 +189,9 @@ class FoldContrast:
         ]
         return measured(self.plan, asked, results)
 
-    def _sum(self, weights: Sequence[float], records: Sequence[Record]) -> float:
-        values = [record.metrics[self.metric] for record in records]
-        return self.margin + float(np.dot(weights, values))
+    def _sum(self, weights: Sequence[float], folds: Runs) -> dict[int, float]:
+        values = {f: [run.metrics[self.metric] for run in runs] for f, runs in folds.items()}
+        return {f: self.margin + float(np.dot(weights, own)) for f, own in values.items()}
 
     @property
     def asked(self) -> Asked:
@@ -232,26 +236,43 @@ class FoldNumber:
         return tuple((self.plan, cell) for cell in self.cells)
 
 
-def ahead_of_third(records: Sequence[Record]) -> float:
-    """Return by how much the first run's AUC exceeds the third highest of the others."""
-    own, *others = (record.metrics["auc"] for record in records)
-    return own - sorted(others)[-3]
+def ahead_of_third(folds: Runs) -> dict[int, float]:
+    """Return by how much the first row's AUC exceeds that of the third best of the others.
+
+    Which one that is, the means over folds decide: the third best of each fold, averaged, would
+    lie above every row's mean.
+    """
+    table = {fold: [run.metrics["auc"] for run in runs] for fold, runs in folds.items()}
+    if not table:
+        return {}
+    means = np.mean(list(table.values()), axis=0)
+    third = 1 + int(np.argsort(means[1:])[-3])
+    return {fold: values[0] - values[third] for fold, values in table.items()}
 
 
-def hardest_pair(pair: tuple[str, str], records: Sequence[Record]) -> float:
+def hardest_pair(pair: tuple[str, str], folds: Runs) -> dict[int, float]:
     """Return how much more often two classes are confused than the next pair.
 
     Often: images of either class that are taken for the other, as a share of both classes' images.
+    The next pair is that of the largest mean over folds.
     """
-    counts = confusion(records[0].predictions)
+    if not folds:
+        return {}
+    table = pd.DataFrame({fold: confused(runs[0]) for fold, runs in folds.items()})
+    own = table.loc[[frozenset(pair)]].iloc[0]
+    others = table.drop(index=[frozenset(pair)])
+    return (own - others.loc[[others.mean(axis=1).idxmax()]].iloc[0]).to_dict()
+
+
+def confused(record: Record) -> dict[frozenset[str], float]:
+    """Return for each pair of classes which share of their images is taken for the other one."""
+    counts = confusion(record.predictions)
     names, table = list(counts.index), counts.to_numpy()
-    shares = {
+    return {
         frozenset((names[i], names[j])): (table[i, j] + table[j, i]) / table[[i, j]].sum()
         for i in range(len(names))
         for j in range(i)
     }
-    own = shares.pop(frozenset(pair))
-    return float(own - max(shares.values()))
 
 
 @dataclass(frozen=True)
@@ -288,4 +309,5 @@ def _contradicts(effect: Effect) -> bool:
     """Say whether an effect speaks against a claim, whatever others give; see ``judge``."""
     if effect.p_value < LEVEL:
         return effect.value < 0
-    return effect.printed is not None and effect.high < effect.printed
+    printed = effect.printed
+    return printed is not None and effect.low <= 0 and effect.highest < printed

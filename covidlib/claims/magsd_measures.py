@@ -20,7 +20,7 @@ from covidlib.claims.magsd_experiments import (
 from covidlib.claims.rows import Asked, Cell, cells_of, kept_of, names_of, runs_of
 from covidlib.errors import DataError
 from covidlib.evaluation.contrasts import Effect, over_draws, weakest
-from covidlib.evaluation.effects import smallest_seen
+from covidlib.evaluation.effects import ROUNDING
 from covidlib.localization_scores import (
     BLOB,
     CLASSES,
@@ -78,7 +78,7 @@ class Spread:
         for folds in units:
             accuracies = [[run.metrics["accuracy"] for run in runs] for runs in folds.values()]
             more, less = np.std(accuracies, axis=0, ddof=1)
-            if min(more, less) == 0:
+            if min(more, less) < ROUNDING:
                 return "the accuracy is the same in all folds"
             logs.append(float(np.log(more / less)))
             # Half a log of a variance, on each of two sides.
@@ -91,7 +91,7 @@ class Spread:
             low=value - half,
             high=value + half,
             p_value=float(2 * stats.norm.sf(abs(value) / error)),
-            smallest=smallest_seen(error, np.inf),
+            error=error,
             units=len(units),
             runs=sum(map(len, units)),
             images=images_of(runs),

@@ -17,6 +17,7 @@ from scipy import stats
 from covidlib.errors import DataError
 
 LEVEL, POWER = 0.05, 0.8
+ROUNDING = 1e-12  # scatter below it is that of adding decimals
 MANY = 100  # degrees of freedom: a t distribution is a normal one by then
 BY_PATIENTS = "bootstrap over patients"
 BY_REPEATS = "t over repeats and patients"
@@ -30,7 +31,7 @@ class Effect:
         value: above 0 where it agrees with the statement.
         low, high: 95% interval.
         p_value: two-sided; how likely so large an effect is if there is none.
-        smallest: the effect that such an experiment finds in four of five cases.
+        error: standard error of the value.
         units: networks (or other units) over which the value is a mean.
         runs: trainings on the side that has fewest, over all units; recorded ones that share their
             pre-training count as one.
@@ -40,13 +41,16 @@ class Effect:
         records: what it was computed from, below the folder of results.
         printed: the same in a paper's own numbers, of the units that went in.
         part: what of the claim it speaks of, where that is not all.
+        freedom: degrees of freedom of ``error``.
+        tests: how many tests its p value is to be corrected for.
+        compared: out of how many effects it was chosen as the worst.
     """
 
     value: float
     low: float
     high: float
     p_value: float
-    smallest: float
+    error: float
     units: int
     runs: int
     images: int
@@ -55,6 +59,22 @@ class Effect:
     records: tuple[str, ...] = ()
     printed: float | None = None
     part: str = ""
+    freedom: float = np.inf
+    tests: int = 1
+    compared: int = 1
+
+    @property
+    def smallest(self) -> float:
+        """The effect that such an experiment finds in four of five cases, after the correction."""
+        return smallest_seen(self.error, self.freedom, self.tests)
+
+    @property
+    def highest(self) -> float:
+        """The upper end of the interval, corrected (Bonferroni) for the choice of the worst."""
+        if self.compared == 1:
+            return self.high
+        level = LEVEL / (2 * self.compared)
+        return self.value + float(stats.t.ppf(1 - level, self.freedom)) * self.error
 
 
 class Repeats(NamedTuple):
@@ -71,12 +91,13 @@ class Repeats(NamedTuple):
 
 
 class Spread(NamedTuple):
-    """Interval, p value and smallest effect of a number."""
+    """Interval, p value and standard error of a number, with its degrees of freedom."""
 
     low: float
     high: float
     p_value: float
-    smallest: float
+    error: float
+    freedom: float
     test: str
 
 
@@ -140,15 +161,20 @@ def smallest_seen(error: float, freedom: float, tests: int = 1) -> float:
 
 
 def by_t(value: float, error: float, freedom: float, test: str) -> Spread:
-    """Return the spread of a number with a standard error that has few degrees of freedom."""
+    """Return the spread of a number with a standard error that has few degrees of freedom.
+
+    Without any scatter nothing tells how sure the number is; the p value is then not a number,
+    or 1 where the number is 0.
+    """
     half = float(stats.t.ppf(0.975, freedom)) * error
     many = f"{freedom:.1f}" if freedom < MANY else f"over {MANY}"
-    same = 1.0 if value == 0 else 0.0  # without any scatter
+    still = 1.0 if abs(value) <= ROUNDING else np.nan  # without any scatter
     return Spread(
         low=value - half,
         high=value + half,
-        p_value=float(2 * stats.t.sf(abs(value) / error, freedom)) if error else same,
-        smallest=smallest_seen(error, freedom),
+        p_value=float(2 * stats.t.sf(abs(value) / error, freedom)) if error > ROUNDING else still,
+        error=error,
+        freedom=freedom,
         test=f"{test}, {many} degrees of freedom",
     )
 
@@ -162,9 +188,16 @@ def by_draws(means: np.ndarray) -> Spread:
         low=float(low),
         high=float(high),
         p_value=float(min(1.0, 2 * tail)),
-        smallest=smallest_seen(float(means.std(ddof=1)), np.inf),
+        error=float(means.std(ddof=1)),
+        freedom=np.inf,
         test=BY_PATIENTS,
     )
+
+
+def _doubt(effect: Effect) -> tuple[float, float]:
+    """Order effects by how little they speak for a statement; an unknown p value counts as 1."""
+    p_value = 1.0 if np.isnan(effect.p_value) else effect.p_value
+    return (p_value if effect.value > 0 else 2 - p_value, -effect.value)
 
 
 def weakest(effects: Sequence[Effect]) -> Effect:
@@ -174,7 +207,8 @@ def weakest(effects: Sequence[Effect]) -> Effect:
     that speaks against the statement is the worst of several: for "one of them fails" its p value
     is multiplied by their number (Bonferroni).
     """
-    one = max(effects, key=lambda e: (e.p_value if e.value > 0 else 2 - e.p_value, -e.value))
+    one = max(effects, key=_doubt)
+    one = replace(one, compared=len(effects))
     if one.value > 0:
         return one
     return replace(one, p_value=min(1.0, one.p_value * len(effects)))

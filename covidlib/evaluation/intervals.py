@@ -15,7 +15,7 @@ from covidlib.evaluation.bootstrap import (
     drawn_patients,
     drawn_scores,
 )
-from covidlib.evaluation.effects import Repeats, spread_of
+from covidlib.evaluation.effects import ROUNDING, Repeats, spread_of
 from covidlib.evaluation.metrics import compute, one_against_rest
 from covidlib.evaluation.predictions import Scored, scored
 from covidlib.evaluation.resampling import read_curves
@@ -74,10 +74,15 @@ def mean_interval(table: np.ndarray, images: int) -> Interval:
         try:
             spread = spread_of([Repeats(values, table[1:])])
             low, high = (float(bound) for bound in np.clip([spread.low, spread.high], *BOUNDED))
-            reason = "every resample agrees" if low == high else ""
+            reason = "every resample agrees" if _same(low, high) else ""
         except DataError as problem:
             reason = str(problem)
     return Interval(value, low, high, count, images, std, reason)
+
+
+def _same(low: float, high: float) -> bool:
+    """Say whether two bounds differ by rounding alone."""
+    return bool(np.isclose(low, high, rtol=0, atol=ROUNDING))
 
 
 def _together(tables: Sequence[pd.DataFrame], split: str | None) -> list[Scored]:
@@ -94,7 +99,7 @@ def _explained(found: Interval, runs: Sequence[Scored], metric: str) -> Interval
     if np.isnan(found.value):
         reasons = (compute(run, metric).reason for run in runs)
         return replace(found, std=np.nan, reason=next(reason for reason in reasons if reason))
-    if found.low != found.high or found.value not in BOUNDED:
+    if not _same(found.low, found.high) or found.value not in BOUNDED:
         return found
     people = _evidence(runs, metric)
     low, high = proportion_confint(people * found.value, people, method="beta")

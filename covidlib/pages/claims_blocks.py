@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+import numpy as np
 import pandas as pd
 
 from covidlib.claims import INCONCLUSIVE, NOT_SUPPORTED, NOT_TESTABLE, SUPPORTED
@@ -118,23 +119,22 @@ def glance(frame: pd.DataFrame) -> Html:
         body.append([claim, marked(line["verdict"]), shown, escape(chance)])
     note = (
         "Effect: above 0 agrees with the claim; 95% interval. p: after Holm over the claims of the "
-        "paper that have an effect. A number leads to the claim below."
+        "paper that have an effect, be it of a part. A number leads to the claim below."
     )
     return framed(["claim", "verdict", "effect", "p"], body, note, "claims-glance")
 
 
-def blocks(paper: str, frame: pd.DataFrame) -> Html:
+def blocks(frame: pd.DataFrame) -> Html:
     """Return one block per claim: what was asked, what came out, and from which records."""
-    tests = int(frame["effect"].notna().sum())
-    parts = [_block(paper, str(name), line, tests) for name, line in frame.iterrows()]
+    parts = [_block(str(name), line) for name, line in frame.iterrows()]
     return Html(f"<style>{WRAP}</style>\n" + "\n".join(parts))
 
 
-def _block(paper: str, name: str, line: pd.Series, tests: int) -> str:
+def _block(name: str, line: pd.Series) -> str:
     facts = {"verdict": f"{marked(line['verdict'])}: {escape(line['reason'])}"}
     facts["experiment"] = _experiment(line)
     if isinstance(line["effect"], Effect):
-        facts |= _numbers(line, tests)
+        facts |= _numbers(line)
     if line["needs"]:
         facts["would take"] = _code(line["needs"])
     if line["note"]:
@@ -166,22 +166,24 @@ def _experiment(line: pd.Series) -> str:
     return "a count" if line["records"] else "a count, of the networks as they are built"
 
 
-def _numbers(line: pd.Series, tests: int) -> dict[str, str]:
+def _numbers(line: pd.Series) -> dict[str, str]:
     """Return effect, test, size and what the test could see."""
     effect = line["effect"]
     told = {"effect": f"{format_effect(effect)}, 95% interval"}
     if line["printed"] is not None:
         told["paper's own"] = f"{line['printed']:+.3f}, in its printed numbers of the same rows"
     told["test"] = (
-        f"{escape(effect.test)}: p {escape(_chance(effect.p_value))}, after Holm over {tests} "
-        f"tested claims {escape(_chance(line['p_value']))}"
+        f"{escape(effect.test)}: p {escape(_chance(effect.p_value))}, after Holm over "
+        f"{effect.tests} claims {escape(_chance(line['p_value']))}"
     )
     if effect.units > 1:
         each = ", ".join(f"{value:+.3f}" for value in effect.each)
         told["units"] = f"{effect.units}, on their own {each}"
     images = f", {effect.images} test images" if effect.images else ""
     told["size"] = f"{per_side(effect.runs)}{images}"
-    told["could see"] = f"{effect.smallest:.3f} or more, in four of five such experiments"
+    told["could see"] = (
+        f"{effect.smallest:.3f} or more, in four of five such experiments among as many claims"
+    )
     return told
 
 
@@ -191,6 +193,8 @@ def _chance(p_value: float) -> str:
     >>> _chance(0.0312), _chance(0.0002)
     ('0.031', '< 0.001')
     """
+    if np.isnan(p_value):
+        return "not known"
     return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
 
 

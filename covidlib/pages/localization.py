@@ -125,7 +125,8 @@ def table(found: Sequence[Overlaps], known: Sequence[Overlaps]) -> ComparisonTab
             link = f"../../results/{place(known[0].key, Path())}" if known else None
             rows.append(Row(name, paper, *sides, link=link))
     note = (
-        "Mean IoU over images with 95% intervals over patients and networks; n: networks. The "
+        "Mean over networks of the mean IoU over their images, with 95% intervals over patients "
+        "and networks; n: networks. The "
         "paper's number is a lower bound: an overlap can be below it, and one that is not "
         f"reproduces nothing yet. Recorded: {trained_on(known)}."
     )

@@ -1,6 +1,5 @@
 """Data sets A, B, C and Localization (``notebooks/magsd/data.py``, ``preprocessing.py``)."""
 
-import argparse
 import json
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from covidlib.pages import magsd_collections
 from covidlib.paths import RESULTS
 from covidlib.plans.magsd_runs import CLAHE, FOLDS
 from covidlib.tables import PHANTOM_NOTE
+from covidlib.terminal import RealData, Results, run_alone, say
 from covidlib.verdicts import ABOVE, BELOW, REPRODUCED
 
 NAMES = ("magsd-a", "magsd-b", "magsd-c", "magsd-localization")
@@ -154,14 +154,10 @@ def draw_clahe(ax: Axes, page: Page) -> Axes:
     return image_grid(ax, images, titles, columns=len(chosen))
 
 
-def main() -> None:
-    """Record the sizes and sources of real sets: ``python -m covidlib.pages.magsd_data DATA``."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    given = parser.parse_args()
-    print(write(given.data, given.results))
+def main(data: RealData, results: Results = RESULTS) -> None:
+    """Record the sizes and sources of the data sets under the data root."""
+    say(str(write(data, results)))
 
 
 if __name__ == "__main__":
-    main()
+    run_alone(main)

@@ -11,12 +11,15 @@ import torch
 from covidlib.book import Page
 from covidlib.data.compositions import COMPOSITIONS
 from covidlib.data_page import SETS, PlainTable
+from covidlib.files import save
+from covidlib.paths import RESULTS
 from covidlib.plans.manet import CLASSES as NAME
 from covidlib.plans.manet import classifier, segmenter
 from covidlib.postprocessing import clean
 from covidlib.published import published
 from covidlib.runs.running import load, run
 from covidlib.runs.store import Store
+from covidlib.terminal import RealData, Results, run_alone, say
 from covidlib.training.data import TrainingData, training_data
 from covidlib.training.lungs import predicted_lungs
 from covidlib.verdicts import ABOVE, BELOW, NOT_TESTABLE, REPRODUCED
@@ -104,10 +107,7 @@ def write(root: Path, recorded: Path) -> Path:
     """
     spec = classifier("laptop", False, "resnet50")
     found = counts(training_data(replace(spec.data, lungs=None, view="image"), root))
-    path = recorded / FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found.T.to_dict(), indent=1) + "\n", "utf-8")
-    return path
+    return save(recorded / FILE, json.dumps(found.T.to_dict(), indent=1) + "\n")
 
 
 def sources_table(data: TrainingData) -> PlainTable:
@@ -198,3 +198,12 @@ def sentences(data: TrainingData, found: PlainTable) -> dict[str, float | int | 
         "absent": ", ".join(absent) if absent else "none",
         "by_collection": one_collection(data),
     }
+
+
+def main(data: RealData, results: Results = RESULTS) -> None:
+    """Record the counts behind the recorded classifiers, from the images under the data root."""
+    say(str(write(data, results)))
+
+
+if __name__ == "__main__":
+    run_alone(main)

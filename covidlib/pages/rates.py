@@ -28,7 +28,7 @@ def rate_table(page: Page, name: str) -> PlainTable:
     lines = {}
     for label, records in rows(plan(name, "laptop", phantoms=False), page.recorded).items():
         for record in records:
-            last = record.curve.dropna().iloc[-1]
+            last = record.curve.iloc[-1]
             shown = {title: f"{last[column]:.3f}" for title, column in COLUMNS.items()}
             lines[label] = {"epochs": int(last["epoch"]) + 1} | shown
     frame = pd.DataFrame.from_dict(lines, orient="index", columns=["epochs", *COLUMNS])

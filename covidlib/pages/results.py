@@ -1,5 +1,6 @@
 """What every page of results shows: runs, tables, figures, paired tests, and what they cost."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -216,7 +217,9 @@ def paired_table(known: Runs, lines: Mapping[str, Sequence[Labels]], **options: 
 def adjusted(p_values: Mapping[str, float], names: Iterable[str]) -> list[str | None]:
     """Write p values after Holm, one per line of a table; None where nothing was tested."""
     found = holm(p_values)
-    return [f"{found[name]:.3f}" if name in found else None for name in names]
+    return [
+        f"{found[name]:.3f}" if math.isfinite(found.get(name, math.nan)) else None for name in names
+    ]
 
 
 def effect(known: Runs, units: Sequence[Labels], metric: str, **options: float) -> Effect | str:

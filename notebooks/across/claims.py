@@ -42,7 +42,8 @@ parts.overview(ledgers)
 # ## How a verdict is found
 #
 # An experiment reads recorded runs on real images, whatever this page was made from.
-# It gives an effect with its interval and p value, corrected by Holm over the claims of the paper that can be tested (the interval is not, also where it excludes what the paper prints), and the effect that it would find in four of five cases.
+# It gives an effect with its interval and p value, corrected by Holm over the claims of the paper that give an effect, and the effect that it would find in four of five cases after that correction.
+# The interval is not corrected for the number of claims; where the worst of several comparisons speaks for a claim, it is for their number before it is said to exclude what the paper prints of that comparison.
 # Which test it is depends on what may vary:
 #
 # - patients alone, where each side has one training: they are drawn anew, and such an effect decides nothing;

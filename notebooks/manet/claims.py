@@ -61,7 +61,7 @@ with figures.style():
 # What counting decides, such as parameters, needs no run and has no p value.
 
 # %% tags=["hide-input"]
-claims_blocks.blocks("manet", found)
+claims_blocks.blocks(found)
 
 # %% tags=["hide-input"]
 for name, value in parts.sentences({"manet": found}).items():

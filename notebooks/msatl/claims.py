@@ -61,7 +61,7 @@ with figures.style():
 # The measure is the AUC on the 203 test images unless a claim says otherwise: it needs no threshold.
 
 # %% tags=["hide-input"]
-claims_blocks.blocks("msatl", found)
+claims_blocks.blocks(found)
 
 # %% tags=["hide-input"]
 for name, value in parts.sentences({"msatl": found}).items():

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,11 +21,13 @@ from covidlib.claims import (
 from covidlib.claims.claim import needed
 from covidlib.errors import DataError
 from covidlib.evaluation.contrasts import Effect
+from covidlib.evaluation.effects import smallest_seen
 from covidlib.published import claims
 
 NOWHERE = Path("no results")
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-EFFECT = Effect(0.05, 0.01, 0.09, 0.01, 0.04, units=2, runs=6, images=203)
+SEEN = smallest_seen(1.0, math.inf)  # over the standard error
+EFFECT = Effect(0.05, 0.01, 0.09, 0.01, 0.04 / SEEN, units=2, runs=6, images=203)
 
 
 def claim(found, number="01", **options):
@@ -38,6 +41,9 @@ def claim(found, number="01", **options):
         ({}, 0.06, INCONCLUSIVE),
         ({"value": -0.05, "low": -0.09, "high": -0.01}, 0.01, NOT_SUPPORTED),
         ({"low": -0.02, "high": 0.06}, 0.2, NOT_SUPPORTED),  # the printed 0.07 is excluded
+        ({"low": 0.005, "high": 0.06}, 0.2, INCONCLUSIVE),  # but the sign is not in doubt
+        ({"low": -0.02, "high": 0.06, "compared": 9}, 0.2, INCONCLUSIVE),  # 0.09 after Bonferroni
+        ({"low": -0.02, "high": 0.06, "compared": 2}, 0.2, INCONCLUSIVE),  # 0.08
         ({"low": -0.02, "high": 0.08}, 0.2, INCONCLUSIVE),
         ({"runs": 2}, 0.001, INCONCLUSIVE),
     ],
@@ -115,17 +121,30 @@ def test_every_claim_names_a_page_of_its_paper():
         ({}, 0.01, ""),
         ({"runs": 2}, 0.01, "3 trainings"),
         (
-            {"low": -0.02, "high": 0.08, "smallest": 0.21},
+            {"low": -0.02, "high": 0.08, "error": 0.21 / SEEN},
             0.2,
             "9 times as many",
         ),  # 0.21 is 3 * 0.07
-        ({"low": -0.02, "high": 0.08, "smallest": 0.05}, 0.2, ""),
+        ({"low": -0.02, "high": 0.08, "error": 0.05 / SEEN}, 0.2, ""),
     ],
 )
 def test_what_an_inconclusive_claim_needs(change, p_value, needs):
     found = replace(EFFECT, **change)
     told = needed(claim(found, printed=0.07), found, p_value, NOWHERE)
     assert needs in told and bool(told) == bool(needs)
+
+
+def test_what_is_tested_does_not_depend_on_what_it_gives():
+    part = Partly("1 of 3 comparisons", (), (replace(EFFECT, p_value=0.001),))
+    found = ledger("msatl", [claim(EFFECT), claim(part, "02"), claim("no", "03")], NOWHERE)
+    assert (
+        found.loc["msatl-Q02", "verdict"] == NOT_TESTABLE
+        and found.loc["msatl-Q02", "p_value"] is None
+    )
+    whole = found.loc["msatl-Q01"]
+    assert whole["p_value"] == pytest.approx(0.01)  # the larger of two, by Holm
+    assert whole["effect"].tests == 2
+    assert whole["effect"].smallest == pytest.approx(0.04 / SEEN * smallest_seen(1, math.inf, 2))
 
 
 def test_what_part_of_the_runs_says_is_no_verdict_but_can_be_traced():

@@ -269,21 +269,50 @@ def test_the_interval_of_spreads_covers_nothing_in_19_of_20_cases():
     assert 0.92 < inside / 400 < 0.98
 
 
-def test_third_highest_of_the_others():
-    runs = [SimpleNamespace(metrics={"auc": v}) for v in (0.9, 0.95, 0.94, 0.88, 0.5)]
-    assert ahead_of_third(runs) == pytest.approx(0.02)
+def test_accuracies_that_differ_by_rounding_are_the_same():
+    def fold(pair):
+        own = {"test": {"sample": ()}, "folder": Path("magsd") / "run"}
+        return [SimpleNamespace(metrics={"accuracy": v}, **own) for v in pair]
+
+    same = 25 / 51  # the mean of five such numbers is another one
+    units = [dict(enumerate(map(fold, [(v, same) for v in (0.5, 0.6, 0.55, 0.7, 0.4)])))]
+    assert np.std([same] * 5) > 0
+    assert Spread("", ())._effect(units) == "the accuracy is the same in all folds"
+
+
+def test_third_highest_of_the_others_is_that_of_the_means():
+    def runs(*values):
+        return [SimpleNamespace(metrics={"auc": v}) for v in values]
+
+    assert ahead_of_third({0: runs(0.9, 0.95, 0.94, 0.88, 0.5)}) == {0: pytest.approx(0.02)}
+    # Rows 4 and 3 are third in one fold each, at 0.92; the third mean is 0.9, of row 3.
+    folds = {0: runs(0.91, 0.95, 0.94, 0.88, 0.92), 1: runs(0.91, 0.95, 0.94, 0.92, 0.86)}
+    assert ahead_of_third(folds) == {0: pytest.approx(0.03), 1: pytest.approx(-0.01)}
+    assert ahead_of_third({}) == hardest_pair(magsd.PNEUMONIAS, {}) == {}
 
 
 def test_the_hardest_pair_is_compared_with_the_next():
+    def confused(normal_for_covid, normal_for_viral):
+        return [SimpleNamespace(predictions=confusing(normal_for_covid, normal_for_viral))]
+
+    found = hardest_pair(magsd.PNEUMONIAS, {0: confused(1, 0)})
+    assert found == {0: pytest.approx(4 / 20 - 1 / 20)}
+    # Each of the other pairs is the next one in one fold; over both it is the first, with 3.
+    found = hardest_pair(magsd.PNEUMONIAS, {0: confused(3, 0), 1: confused(0, 2)})
+    assert found == {0: pytest.approx(1 / 20), 1: pytest.approx(4 / 20)}
+
+
+def confusing(normal_for_covid, normal_for_viral):
+    """Return predictions that take four viral images for bacterial ones, and these normal ones."""
     table = predictions(40, C, skill=30.0)
     columns = [f"p_{name}" for name in C]
     viral = table.index[table["label"] == C[1]]
     normal = table.index[table["label"] == C[0]]
-    for rows, name in ((viral[:4], C[2]), (normal[:1], C[3])):
+    second = normal[normal_for_covid : normal_for_covid + normal_for_viral]
+    for rows, name in ((viral[:4], C[2]), (normal[:normal_for_covid], C[3]), (second, C[1])):
         table.loc[rows, columns] = 0.0
         table.loc[rows, f"p_{name}"] = 1.0
-    found = hardest_pair(magsd.PNEUMONIAS, [SimpleNamespace(predictions=table)])
-    assert found == pytest.approx(4 / 20 - 1 / 20)
+    return table
 
 
 def test_accuracies_themselves_are_compared_with_half(tmp_path):

@@ -165,7 +165,12 @@ def test_the_weakest_of_several_effects_decides():
         paired([np.r_[1.0, 1.1, 0.9] * 3]),
         *(paired([np.random.default_rng(2).normal(shift, 1, 50)]) for shift in (0.2, -2.0)),
     )
-    assert weakest([strong, weak]) is weak
+    assert weakest([strong, weak]) == replace(weak, compared=2)
+    unknown = replace(strong, p_value=np.nan)
+    assert np.isnan(weakest([weak, unknown, strong]).p_value), "not known of one: of none"
     found = weakest([weak, against, strong])
-    assert replace(found, p_value=against.p_value) == against
+    assert replace(found, p_value=against.p_value, compared=1) == against
+    half = stats.norm.ppf(1 - 0.025 / 3) * against.error
+    assert found.highest == pytest.approx(against.value + half)
+    assert against.highest == against.high
     assert found.p_value == pytest.approx(3 * against.p_value), "the worst of three"
