@@ -72,7 +72,7 @@ remember: $(INSTALLED) ## append this store's runs to HISTORY and look for what 
 reference: $(INSTALLED) ## make every run of a paper and record it: PAPER=msatl|magsd|manet|across
 	@[ "$(DATA)" != phantoms ] || { echo "runs of phantoms are not recorded; name the images:" \
 	  "make reference PAPER=$(PAPER) DATA=FOLDER, with PROFILE=paper on a GPU" >&2; exit 1; }
-	@"$(IN)covidlib" reference "$(PAPER)" --profile "$(REAL)" --data "$(DATA)"
+	@"$(IN)covidlib" reference "$(PAPER)" --profile "$(REAL)" --data "$(DATA)" $(if $(GPU),--accelerator cuda)
 
 # Weights are not recorded, so these are computed where `reference` left them.
 SCORES_msatl := stage_scores heat_scores
@@ -80,8 +80,8 @@ SCORES_magsd := protocol_scores localization_scores
 SCORES_manet := lung_heat elsewhere
 SCORES_across := benchmark
 scores: $(INSTALLED) ## keep what needs the weights of recorded runs: LEEP, heatmaps, other images
-	@for part in $(SCORES_$(PAPER)); do \
-	  "$(IN)python" -m covidlib.$$part --profile "$(REAL)" --data "$(DATA)" || exit 1; done
+	@code=0; for part in $(SCORES_$(PAPER)); do \
+	  "$(IN)python" -m covidlib.$$part --profile "$(REAL)" --data "$(DATA)" || code=1; done; exit $$code
 
 test: $(INSTALLED) ## run every test
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} "$(IN)python" -m pytest -n 2 $(TESTS)

@@ -25,9 +25,11 @@ from covidlib.terminal import (
     console,
     errors,
     plain_errors,
+    say,
 )
 from covidlib.workflow.commands import workflow_app
 
+ONLY_REAL = "only real data in the profiles laptop and paper are recorded"
 LOOKS = "^(val|knn)_"  # columns of a curve that speak of validation images
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
@@ -104,10 +106,11 @@ def make_reference(
     threads: Threads = None,
     accelerator: Accelerator = "auto",
     dry: Annotated[bool, typer.Option(help="only show what is there and what is to do")] = False,
+    record: Annotated[bool, typer.Option(help="add runs on real data to book/results")] = True,
 ) -> None:
     """Make every run of a paper, most valuable first; go on after failures and interruptions.
 
-    Runs on real data are recorded in book/results if the library is as committed.
+    Runs on real data are recorded in book/results; the library has to be as committed for that.
     """
     from covidlib.runs.reference import in_order, run_all
     from covidlib.runs.store import Store
@@ -122,7 +125,7 @@ def make_reference(
         if not specs:
             raise CovidlibError(f"no run of {paper} has {only!r} in its key")
         place = Store(store)
-        results = _recording(paper, data, profile)
+        results = _recording(paper, data, profile, dry) if record else None
         if dry:
             _show(specs, place, results)
             return
@@ -143,13 +146,17 @@ def make_reference(
         raise typer.Exit(1)
 
 
-def _recording(paper: str, data: str, profile: str) -> Path | None:
-    """Return where runs are recorded; None, said once, where these cannot be."""
-    try:
-        _refuse_unrecordable(data, profile)
-    except CovidlibError as error:
-        console.print(f"nothing is recorded: {error}", highlight=False, soft_wrap=True)
+def _recording(paper: str, data: str, profile: str, dry: bool) -> Path | None:
+    """Return where runs are recorded; None, said once, where these are none to be recorded.
+
+    Raises:
+        CovidlibError: they would be, but for the state of the library.
+    """
+    if data == "phantoms" or profile == "smoke":
+        say(f"nothing is recorded: {ONLY_REAL}")
         return None
+    if not dry:
+        _refuse_unrecordable(data, profile)
     return RESULTS / paper
 
 
@@ -187,10 +194,12 @@ def _refuse_unrecordable(data: str, profile: str) -> None:
     from covidlib.runs.provenance import software
 
     if data == "phantoms" or profile == "smoke":
-        raise CovidlibError("only real data in the profiles laptop and paper are recorded")
+        raise CovidlibError(ONLY_REAL)
     if software()["dirty"]:
         raise CovidlibError(
-            "commit the library first: it differs from its commit, or git knows none; then record"
+            "commit the library first: it differs from its commit, or git knows none; then record. "
+            "COVIDLIB_COMMIT names the commit of a tree that travels without its history; "
+            "--no-record trains anyway, and such runs are never recorded"
         )
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import LongTensor, Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from covidlib.data.cache import Cached
+from covidlib.data.cache import Cached, by_file, opened
 from covidlib.data.seeds import generator
 from covidlib.errors import DataError
 
@@ -214,15 +214,10 @@ class _Rows(Dataset):
         return _take(self.arrays, rows.numpy())
 
     def __getstate__(self) -> list:
-        return [
-            (a.filename, a.dtype, a.offset, a.shape) if isinstance(a, np.memmap) else a
-            for a in self.arrays
-        ]
+        return [by_file(array) for array in self.arrays]
 
     def __setstate__(self, state: list) -> None:
-        self.arrays = [
-            np.memmap(s[0], s[1], "r", s[2], s[3]) if isinstance(s, tuple) else s for s in state
-        ]
+        self.arrays = [opened(array) for array in state]
 
 
 def _arrays(cached: Cached) -> list[np.ndarray]:

@@ -49,6 +49,38 @@ class Cached:
     skipped: tuple[Problem, ...]
     folder: Path
 
+    def __getstate__(self) -> dict[str, object]:
+        """Name the files of the arrays: another process opens them instead of receiving pixels."""
+        return {name: by_file(value) for name, value in self.__dict__.items()}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        """Open the files again."""
+        self.__dict__.update({name: opened(value) for name, value in state.items()})
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """Where a memory map lies."""
+
+    file: str
+    dtype: np.dtype
+    offset: int
+    shape: tuple[int, ...]
+
+
+def by_file(value: object) -> object:
+    """Return where a memory map lies, and anything else as it is."""
+    if isinstance(value, np.memmap):
+        return Mapped(value.filename, value.dtype, value.offset, value.shape)
+    return value
+
+
+def opened(value: object) -> object:
+    """Return the memory map that ``by_file`` described, read-only, and anything else as it is."""
+    if isinstance(value, Mapped):
+        return np.memmap(value.file, value.dtype, "r", value.offset, value.shape)
+    return value
+
 
 def build_cache(
     dataset: Dataset,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import torch
 
-PACKAGES = ("covidlib", "torch", "torchvision", "lightning", "kornia", "numpy", "scikit-learn")
+PACKAGES = ("covidlib", "torch", "torchvision", "lightning", "numpy", "scikit-learn")
 
 
 @cache

@@ -1,9 +1,12 @@
 """Every run of a paper, in order of value, through failures and interruptions."""
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+import torch
 
 from covidlib.errors import CovidlibError, RunError
 from covidlib.plans import PLANS, plan
@@ -14,6 +17,8 @@ from covidlib.runs.running import Progress
 from covidlib.runs.spec import RunSpec, name_of
 from covidlib.runs.store import Store, publish
 from covidlib.training.fit import Resources
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,8 @@ def run_all(
         told: called with each spec and its record, its failure, or None where it is recorded.
 
     Returns:
-        The runs that failed. One whose earlier stage failed is not tried.
+        The runs that failed. One whose earlier stage failed is not tried, nor is any after an
+        error that the GPU does not recover from.
     """
     failures: list[Failure] = []
     failed: dict[str, str] = {}
@@ -138,9 +144,25 @@ def run_all(
                 outcome = Failure(spec, f"{type(error).__name__}: {_line(error)}")
                 failures.append(outcome)
                 failed |= {at.key: outcome.reason for at in _undone(spec, store)}
+                if not isinstance(error, CovidlibError):
+                    log.warning("%s", spec.key, exc_info=True)
         if told is not None:
             told(spec, outcome)
+        if isinstance(outcome, Failure) and not _answers(resources or Resources()):
+            log.error("the GPU does not answer any more; the same command goes on from here")
+            break
     return failures
+
+
+def _answers(resources: Resources) -> bool:
+    """Say whether the device still computes: some errors of a GPU last as long as the process."""
+    if resources.device.type != "cuda":
+        return True
+    try:
+        torch.cuda.synchronize()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _refuse(spec: RunSpec, failed: dict[str, str]) -> None:

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -163,6 +164,8 @@ def _train(spec, store, data, parent, profile, resources, progress) -> Record:
         "split": data.division,
         "settings": _digest(described(spec)),
     }
+    if method.one_device:
+        resources = replace(resources, devices=1)
     device = resources.device
     with _isolated(device, resources.threads):
         taken = method.take() if isinstance(method, Graft) else None

@@ -42,6 +42,8 @@ class Contrastive(Method):
         RunError: the network has no ``embed``.
     """
 
+    one_device = True  # where all negatives are
+
     def __init__(
         self, network: nn.Module, settings: ContrastiveSettings, data: TrainingData, seed: int
     ) -> None:

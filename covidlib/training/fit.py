@@ -70,7 +70,8 @@ def check_device(resources: Resources) -> None:
         RunError: torch sees no CUDA device, or fewer than are asked for.
     """
     here = torch.cuda.device_count()
-    if resources.accelerator == "cuda" and here < resources.devices:
+    wanted = resources.accelerator == "cuda" or resources.device.type == "cuda"
+    if wanted and here < resources.devices:
         raise RunError(
             f"{resources.devices} CUDA device(s) are asked for, and torch sees {here}; leave the "
             "accelerator out, or say cpu"

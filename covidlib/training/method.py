@@ -46,6 +46,8 @@ class Method(L.LightningModule):
         seed: of order, augmentation and dropout.
     """
 
+    one_device = False  # whether several processes would change what is learnt
+
     def __init__(
         self, network: nn.Module, settings: TrainingSettings, data: TrainingData, seed: int
     ) -> None:

@@ -1,6 +1,7 @@
 import contextlib
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -79,6 +80,19 @@ def test_rows_are_the_prepared_images_in_table_order(drawn, monkeypatch, workers
     assert cached.lungs is cached.lesions is None
     with pytest.raises(ValueError, match="read-only"):
         cached.images[0] = 0
+
+
+def test_another_process_opens_the_files_instead_of_receiving_their_pixels(drawn):
+    cached = build_cache(drawn, Preprocessing(size=256))
+    sent = pickle.dumps(cached)
+    assert len(sent) < cached.images.nbytes / 8
+    there = pickle.loads(sent)
+    assert isinstance(there.images, np.memmap) and there.images.filename == cached.images.filename
+    np.testing.assert_array_equal(there.images, cached.images)
+    pd.testing.assert_frame_equal(there.table, cached.table)
+    assert there.lungs is None and there.folder == cached.folder
+    with pytest.raises(ValueError, match="read-only"):
+        there.images[0] = 0
 
 
 def test_sixteen_bit_images_follow_the_window(tmp_path):

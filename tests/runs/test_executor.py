@@ -10,7 +10,7 @@ from covidlib.runs import executor
 from covidlib.runs.executor import execute
 from covidlib.runs.store import Store
 from covidlib.settings import DataSettings
-from covidlib.training.fit import Resources
+from covidlib.training.fit import Resources, check_device
 
 STAGE = tiny(stage="stl-n", epochs=1)
 SPECS = [tiny(), tiny(seed=1), tiny(init=STAGE), tiny(init=STAGE, seed=1)]
@@ -143,6 +143,15 @@ def test_an_unknown_backend_is_refused(root, tmp_path):
 def test_resources_that_no_machine_has_are_refused(wanted, message):
     with pytest.raises(RunError, match=message):
         Resources(**wanted)
+
+
+def test_more_gpus_than_there_are_are_refused_even_unasked(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    check_device(Resources("auto", devices=1))
+    check_device(Resources("cpu", devices=2))
+    with pytest.raises(RunError, match="2 CUDA"):
+        check_device(Resources("auto", devices=2))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
 from small_runs import TinySettings, draw_covid_ct, tiny, written_at
 from typer.testing import CliRunner
 
@@ -113,6 +114,44 @@ def test_what_is_recorded_is_neither_made_nor_recorded_again(root, tmp_path, mon
     assert all((results / name).stat().st_mtime_ns == when for name, when in names.items())
 
 
+def test_nothing_is_tried_after_an_error_that_the_gpu_keeps(root, tmp_path, monkeypatch, caplog):
+    def fails(spec, *arguments, **options):
+        raise RuntimeError("an illegal memory access")
+
+    def gone():
+        raise RuntimeError("still illegal")
+
+    monkeypatch.setattr("covidlib.runs.executor.run", fails)
+    specs = [tiny(seed, epochs=1) for seed in range(3)]
+    assert len(run_all(specs, Store(tmp_path), root, "smoke", resources=CPU)) == 3
+    assert "an illegal memory access" in caplog.text and "Traceback" in caplog.text
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    assert len(run_all(specs, Store(tmp_path), root, "smoke", resources=Resources())) == 3
+    monkeypatch.setattr(torch.cuda, "synchronize", gone)
+    (only,) = run_all(specs, Store(tmp_path), root, "smoke", resources=Resources())
+    assert only.spec == specs[0] and "does not answer" in caplog.text
+
+
+def test_days_of_training_that_cannot_be_recorded_are_refused(papers, root, tmp_path, monkeypatch):
+    monkeypatch.setattr(cli, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(
+        provenance, "software", lambda: {"dirty": True, "commit": "", "versions": {}}
+    )
+    asked = ["reference", "tests", "--store", str(tmp_path / "store"), "--data", str(root)]
+    answer = CliRunner().invoke(cli.app, [*asked, "--profile", "laptop"])
+    assert answer.exit_code == 1 and "COVIDLIB_COMMIT" in answer.stderr
+    assert not (tmp_path / "store").exists() or not Store(tmp_path / "store").records()
+    answer = CliRunner().invoke(cli.app, [*asked, "--profile", "laptop", "--dry"])
+    assert answer.exit_code == 0 and "to do" in answer.stdout
+    answer = CliRunner().invoke(
+        cli.app, [*asked, "--profile", "laptop", "--no-record", "--only", "r"]
+    )
+    assert answer.exit_code == 0 and Store(tmp_path / "store").records()
+    assert not (tmp_path / "results").exists()
+
+
 def test_the_command_goes_on_reports_and_repeats_nothing(papers, root, tmp_path, monkeypatch):
     monkeypatch.setattr(cli, "RESULTS", tmp_path / "results")
     broken = tiny(0, TinySettings(width=5), epochs=1)
@@ -142,18 +181,16 @@ def test_the_command_goes_on_reports_and_repeats_nothing(papers, root, tmp_path,
 
 def test_what_is_to_do_leaves_out_what_is_recorded(papers, root, tmp_path, monkeypatch):
     monkeypatch.setattr(cli, "RESULTS", tmp_path / "results")
-    monkeypatch.setattr(cli, "_refuse_unrecordable", lambda *choice: None)
     specs = in_order("tests", "smoke", phantoms=False)
     (record := tmp_path / "results" / "tests" / specs[1].key / RECORD).parent.mkdir(parents=True)
     record.touch()
-    options = ["--dry", "--store", str(tmp_path / "store"), "--data", str(root)]
+    options = ["--dry", "--profile", "laptop", "--data", str(root)]
+    options += ["--store", str(tmp_path / "store")]
     answer = CliRunner().invoke(cli.app, ["reference", "tests", *options])
     states = ["recorded" if spec is specs[1] else "to do" for spec in specs]
     expected = [f"{state:12}{spec.key}" for state, spec in zip(states, specs, strict=True)]
     assert answer.exit_code == 0 and answer.stdout.splitlines() == expected
-    with monkeypatch.context() as patch:  # an uncommitted library records nothing, so makes all
-        patch.setattr(cli, "_recording", lambda *choice: None)
-        answer = CliRunner().invoke(cli.app, ["reference", "tests", *options])
+    answer = CliRunner().invoke(cli.app, ["reference", "tests", "--no-record", *options])
     assert "recorded" not in answer.stdout and answer.stdout.count("to do") == len(specs)
 
 

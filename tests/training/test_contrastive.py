@@ -176,6 +176,11 @@ def test_several_processes_are_refused(root):
         method.on_fit_start()
 
 
+def test_a_stage_of_many_devices_takes_one_where_its_negatives_are(root, tmp_path):
+    record = run(spec(), Store(tmp_path), root, resources=replace(CPU, devices=2))
+    assert record.provenance["devices"] == 1
+
+
 def test_only_what_learns_by_gradients_is_optimised(root):
     method, batch = started(root, SstlmSettings)
     method.batch_loss(batch, 0).backward()
