@@ -13,7 +13,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -167,9 +166,7 @@ def read(results: Path) -> list[Elsewhere]:
     """Return what ``write`` kept; of several profiles, the larger one alone."""
     found = []
     for body in kept(results / FOLDER):
-        table = pd.read_json(
-            StringIO(json.dumps(body.pop("predictions"))), orient="split", dtype={"patient": str}
-        )
+        table = pd.DataFrame(**body.pop("predictions"))
         found.append(Elsewhere(predictions=table, **body))
     return found
 

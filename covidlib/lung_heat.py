@@ -8,7 +8,6 @@ pixel of a real image is kept.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -196,7 +195,7 @@ def read(results: Path) -> list[Heat]:
     """Return what ``write`` kept; of several profiles, the larger one alone."""
     found = []
     for body in kept(results / FOLDER):
-        scores = pd.read_json(StringIO(json.dumps(body.pop("scores"))), orient="split")
+        scores = pd.DataFrame(**body.pop("scores"))
         found.append(Heat(scores=scores, **body))
     return found
 

@@ -204,6 +204,6 @@ def main(data: Path, folder: Path, name: str = "covid-cxr-segmentations", size: 
 
 
 if __name__ == "__main__":
-    import typer
+    from covidlib.terminal import run_alone
 
-    typer.run(main)
+    run_alone(main)

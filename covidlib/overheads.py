@@ -131,6 +131,6 @@ def main(folder: Path, size: int = 512, batch: int = 64, rounds: int = 31) -> No
 
 
 if __name__ == "__main__":
-    import typer
+    from covidlib.terminal import run_alone
 
-    typer.run(main)
+    run_alone(main)

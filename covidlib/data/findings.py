@@ -180,6 +180,6 @@ def main(name: str, data: Path, folder: Path, profile: str = "paper") -> None:
 
 
 if __name__ == "__main__":
-    import typer
+    from covidlib.terminal import run_alone
 
-    typer.run(main)
+    run_alone(main)
