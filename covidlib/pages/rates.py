@@ -19,7 +19,7 @@ def judges(page: Page, name: str = "magsd/learning_rate") -> dict[str, str]:
 
 
 def rate_table(page: Page, name: str) -> PlainTable:
-    """Return how the last epoch of each run of a plan did on the validation images.
+    """Return how the last validated epoch of each run of a plan did on the validation images.
 
     Args:
         page: whose records are read.
@@ -28,7 +28,7 @@ def rate_table(page: Page, name: str) -> PlainTable:
     lines = {}
     for label, records in rows(plan(name, "laptop", phantoms=False), page.recorded).items():
         for record in records:
-            last = record.curve.iloc[-1]
+            last = record.curve.dropna().iloc[-1]
             shown = {title: f"{last[column]:.3f}" for title, column in COLUMNS.items()}
             lines[label] = {"epochs": int(last["epoch"]) + 1} | shown
     frame = pd.DataFrame.from_dict(lines, orient="index", columns=["epochs", *COLUMNS])

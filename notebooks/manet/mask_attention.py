@@ -64,15 +64,13 @@ page = book.start(profile, data, seed)
 # The figure is drawn from the traced graphs, so it shows what runs.
 # A bottleneck has one product, because 1×1 convolutions see no further than their input.
 # In an Inception module the branches see differently far; the paper takes the map of the one that sees farthest, and so the product stands behind the concatenation.
+# Below the figure is counted what mask attention adds to each network.
+# Inception pools more often than it multiplies: maps inside a module are only passed on.
 
 # %% mystnb={"figure": {"name": "fig-manet-blocks", "caption": "One block of each network with mask attention, top to bottom; branches side by side. Blue: operations that widen the receptive field, so that the map is pooled along. Orange: products with the map. Compare figure 5 of the paper."}} tags=["hide-input"]
 with figures.style():
     fig, axes = plt.subplots(1, 4, figsize=(10, 5.2), width_ratios=[1, 1, 1, 3.6])
     mask_blocks.draw_blocks(axes)
-
-# %% [markdown]
-# What mask attention adds to each network is counted below.
-# Inception pools more often than it multiplies: maps inside a module are only passed on.
 
 # %% tags=["table"]
 products = parts.products()
