@@ -131,8 +131,7 @@ def _judged(claim: Claim, found: Found, p_value: float) -> tuple[str, str]:
         if claim.necessary:
             return INCONCLUSIVE, "what the claim needs holds; that does not show the claim"
         return SUPPORTED, "significant in the claim's direction"
-    printed = claim.printed_beside(found)
-    if printed is not None and found.low <= 0 and found.highest < printed:
+    if found.falls_short(claim.printed_beside(found)):
         return NOT_SUPPORTED, "the interval excludes the effect that the paper prints"
     return INCONCLUSIVE, f"not significant; effects below {found.smallest:.3f} escape this test"
 

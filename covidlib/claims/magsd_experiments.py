@@ -309,5 +309,4 @@ def _contradicts(effect: Effect) -> bool:
     """Say whether an effect speaks against a claim, whatever others give; see ``judge``."""
     if effect.p_value < LEVEL:
         return effect.value < 0
-    printed = effect.printed
-    return printed is not None and effect.low <= 0 and effect.highest < printed
+    return effect.falls_short(effect.printed)

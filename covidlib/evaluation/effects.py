@@ -76,6 +76,10 @@ class Effect:
         level = LEVEL / (2 * self.compared)
         return self.value + float(stats.t.ppf(1 - level, self.freedom)) * self.error
 
+    def falls_short(self, printed: float | None) -> bool:
+        """Say whether it has no sure sign, and is surely less than what a paper prints."""
+        return printed is not None and self.low <= 0 and self.highest < printed
+
 
 class Repeats(NamedTuple):
     """Trainings of one side, or networks; the number is the sum of the means of all groups.
