@@ -72,6 +72,6 @@ for name, value in parts.sentences({"magsd": found}).items():
 # %% [markdown]
 # ## Limits, and where to go next
 #
-# One metric decides each experiment, fixed before any run of this paper was recorded; what claims 3 and 24 ask of theirs was made weaker afterwards, closer to the paper's words, as their notes say.
+# One metric decides each experiment, fixed before any run of this paper was recorded; what claims 3 and 24 ask of theirs was made weaker afterwards, closer to the paper's words, and whom claims 2 and 25 compare with was mended afterwards, as their notes say.
 # Folds keep patients whole, which the paper's do not, and five folds of a few hundred images see large effects only.
 # The claims of all papers side by side are on [](../across/claims.ipynb); what the printed numbers alone allow is in [the audit](../across/audit.ipynb).
