@@ -1,38 +1,17 @@
 """No LEEP score can be below minus the entropy of the target labels (Nguyen et al. 2020)."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.stats import entropy
 
 from covidlib.audit.configurations import MODELS, SET_CLAIMS, VARIANTS, set_sizes
 from covidlib.audit.rounding import bounds
-from covidlib.errors import DataError
 from covidlib.published import published
 
 LOGARITHMS = {"nats": math.e, "bits": 2.0}
 STAGES = {"none": "w/o TL", "stl_n": "STL-N", "stl_n+stl_m": "STL-N, STL-M"}
-
-
-def entropy(counts: Sequence[int], base: float = math.e) -> float:
-    """Return the entropy of labels with these counts.
-
-    Args:
-        counts: images per class; empty classes add nothing.
-        base: of the logarithm: e for nats, 2 for bits.
-
-    Raises:
-        DataError: a negative count, or no image.
-
-    >>> entropy([5, 5], base=2), entropy([7, 0])
-    (1.0, 0.0)
-    """
-    found = np.asarray(counts, dtype=float)
-    if (found < 0).any() or found.sum() == 0:
-        raise DataError(f"{counts} are not counts of images")
-    shares = found[found > 0] / found.sum()
-    return max(0.0, float(-(shares * np.log(shares)).sum() / math.log(base)))
 
 
 def leep_bounds() -> pd.DataFrame:
@@ -47,7 +26,7 @@ def leep_bounds() -> pd.DataFrame:
     rows = {}
     for name in SET_CLAIMS:
         sizes = set_sizes(name)
-        least = {unit: -entropy(sizes, base) for unit, base in LOGARITHMS.items()}
+        least = {unit: -float(entropy(sizes, base=base)) for unit, base in LOGARITHMS.items()}
         rows[name] = dict(zip(("positive", "negative"), sizes, strict=True)) | least
     return pd.DataFrame.from_dict(rows, orient="index")
 

@@ -13,7 +13,7 @@ from covidlib.evaluation.contrasts import Effect, paired
 from covidlib.published import published
 from covidlib.stage_scores import StageScores, by_network, read
 from covidlib.stage_scores.keeping import FOLDER
-from covidlib.transferability.leep import UNITS
+from covidlib.transferability.leep import BASES
 
 STEPS = (("none", "stl_n"), ("stl_n", "stl_n+stl_m"))
 
@@ -70,7 +70,7 @@ class LeepExperiment:
 
 def _mean(seeds: Sequence[StageScores]) -> np.ndarray:
     """Return the mean log-likelihood of every image over seeds, in bits. Shape: (N,)."""
-    return np.mean([one.likelihoods for one in seeds], axis=0) / UNITS["bits"]
+    return np.mean([one.likelihoods for one in seeds], axis=0) / np.log(BASES["bits"])
 
 
 def _patients(table: Mapping[tuple[str, str], Mapping[str, list[StageScores]]]) -> list[str] | None:

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from scipy.optimize import brentq
+from scipy.stats import entropy
 
 from covidlib import figures
 from covidlib.data.cards import card
 from covidlib.data_page import PlainTable
 from covidlib.plans.msatl_target import NAMES
 from covidlib.published import published
-from covidlib.transferability import entropy
 
 STAGES = {"none": "w/o TL", "stl_n": "STL-N", "stl_n+stl_m": "STL-N, STL-M"}
 NETWORKS = {
@@ -45,10 +45,9 @@ def split_table() -> pd.DataFrame:
     half = float(published("msatl", 6)["half_width"].max())
     lines = {}
     for name, counts in splits().items():
-        share = counts / counts.sum()
         line: dict[str, object] = {"positive of all": f"{counts[0]} of {counts.sum()}"}
         for title, base in {"nats": math.e, "bits": 2, "base 10": 10}.items():
-            bound = -entropy(share) / math.log(base)
+            bound = -entropy(counts, base=base)
             line[f"−H(Y), {title}"] = f"{bound:.3f}"
             line[f"possible, {title}"] = f"{int((values + half >= bound).sum())} of {len(values)}"
         lines[name] = line
@@ -58,7 +57,7 @@ def split_table() -> pd.DataFrame:
 def prior(unit: float = LOG2) -> float:
     """Return the label entropy of all images of COVID19-CT, in bits by default."""
     counts = splits()["all images"]
-    return entropy(counts / counts.sum()) / unit
+    return float(entropy(counts)) / unit
 
 
 def draw_printed(ax: Axes) -> Axes:
@@ -80,7 +79,7 @@ def accuracy_for(gain: float) -> float:
     Args:
         gain: in bits, between 0 and 1: 1 - h(accuracy), labels taken as even.
     """
-    return float(brentq(lambda a: 1 - entropy([a, 1 - a], "bits") - gain, 0.5, 1.0))
+    return float(brentq(lambda a: 1 - entropy([a, 1 - a], base=2) - gain, 0.5, 1.0))
 
 
 def claims_table() -> PlainTable:

@@ -23,7 +23,7 @@ from covidlib.runs.store import Store
 from covidlib.stage_scores import PLAN, StageScores, by_network, score_plan, target_of
 from covidlib.tables import ComparisonTable, Row, comparison_table, left_open, verdict_counts
 from covidlib.transferability import FROM_FEATURES
-from covidlib.transferability.leep import UNITS
+from covidlib.transferability.leep import BASES
 from covidlib.verdicts import Measured
 
 BITS, NATS = "LEEP, bits", "LEEP, nats"
@@ -83,8 +83,8 @@ def _measured(found: Sequence[StageScores] | None) -> Measured | None:
     # A basic bootstrap may leave the range that LEEP has: between -H(Y) and 0.
     ends = np.clip([leep.value, leep.low, leep.high], first.bounds["-H(Y)"], 0)
     nats, bits = (
-        Interval(*(float(end) / unit for end in ends), 1, leep.images)
-        for unit in (UNITS["nats"], UNITS["bits"])
+        Interval(*(float(end) / np.log(BASES[unit]) for end in ends), 1, leep.images)
+        for unit in ("nats", "bits")
     )
     return Measured({BITS: bits, NATS: nats}, (first.provenance,))
 

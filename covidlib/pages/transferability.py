@@ -6,11 +6,12 @@ from functools import partial
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from scipy.special import softmax
 
 from covidlib import figures
 from covidlib.pages.leep_in_print import LOG2, accuracy_for, printed, prior
 from covidlib.pages.leep_relatives import luck
-from covidlib.transferability import bounds, information_gain, permuted, softmax
+from covidlib.transferability import bounds, information_gain, permuted
 from covidlib.transferability.inputs import one_hot
 from covidlib.transferability.leep import Bounds
 from covidlib.transferability.simulation import SHARE
@@ -29,7 +30,8 @@ def random_cases(cases: int, seed: int) -> list[Bounds]:
         n, heads = int(rng.integers(10, 200)), int(rng.integers(1, 12))
         labels = (rng.random(n) < rng.uniform(0.1, 0.9)).astype(int)
         told = rng.normal(size=(2, heads))[labels] * rng.exponential(1)
-        theta = softmax((rng.normal(size=(n, heads)) + told) * rng.choice([0.1, 0.5, 2, 20]))
+        logits = (rng.normal(size=(n, heads)) + told) * rng.choice([0.1, 0.5, 2, 20])
+        theta = softmax(logits, axis=1)
         found.append(bounds(theta, labels))
     return found
 
@@ -79,8 +81,8 @@ def null_gains(images: int, repeats: int, seed: int) -> pd.DataFrame:
         noise = rng.normal(size=(images, heads))
         for name, theta in {
             "one-hot": one_hot(noise.argmax(axis=1), heads),
-            "logits of deviation 5": softmax(5 * noise),
-            "logits of deviation 1": softmax(noise),
+            "logits of deviation 5": softmax(5 * noise, axis=1),
+            "logits of deviation 1": softmax(noise, axis=1),
         }.items():
             shuffles = repeats * max(1, 300 // heads)
             gain = permuted(in_bits, theta, labels, permutations=shuffles, seed=seed).mean()

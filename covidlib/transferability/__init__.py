@@ -15,13 +15,11 @@ from covidlib.transferability.baselines import (
 from covidlib.transferability.bootstrap import bootstrap, permuted
 from covidlib.transferability.gbc import gbc
 from covidlib.transferability.hscore import h_score, regularised_h_score
-from covidlib.transferability.inputs import softmax
 from covidlib.transferability.leep import (
     Bounds,
     bounds,
     conditional,
     conditional_entropy,
-    entropy,
     information_gain,
     joint,
     label_entropy,
@@ -57,7 +55,6 @@ __all__ = [
     "chance_tau",
     "conditional",
     "conditional_entropy",
-    "entropy",
     "gbc",
     "h_score",
     "information_gain",
@@ -75,7 +72,6 @@ __all__ = [
     "probe_accuracy",
     "regularised_h_score",
     "sfda",
-    "softmax",
     "transrate",
     "weighted_tau",
 ]

@@ -1,11 +1,12 @@
 """H-score: how much of the features' variance the label means explain.
 
-Both versions need only a singular value decomposition of the centred features, never a D x D
-matrix: the class means lie in the span of the images.
+Both versions invert nothing: the class means lie in the span of the images, so a singular value
+decomposition of the centred features is enough.
 """
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.covariance import ledoit_wolf_shrinkage
 
 from covidlib.transferability.inputs import as_features, one_hot, thin_svd
 
@@ -49,7 +50,7 @@ def regularised_h_score(features: ArrayLike, targets: ArrayLike) -> float:
         return 0.0
     n, d = values.shape
     variance = s**2 / n
-    a = shrinkage(centred)
+    a = ledoit_wolf_shrinkage(centred, assume_centered=True)
     kept = (1 - a) * variance
     return float((_explained(u, labels) * kept / (kept + a * variance.sum() / d)).sum())
 
@@ -58,23 +59,3 @@ def _explained(u: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return the share of each unit column of u that the class means explain. Shape: (R,)."""
     groups = one_hot(labels)
     return ((groups.T @ u) ** 2 / groups.sum(axis=0)[:, None]).sum(axis=0)
-
-
-def shrinkage(centred: np.ndarray) -> float:
-    """Return Ledoit and Wolf's intensity (2004), in [0, 1].
-
-    a = min(b, d) / d with d = |S - m I|^2, m = tr S / D and b = mean_i |x_i x_i^T - S|^2 / N,
-    squared Frobenius norms, written with the N x N products of images.
-
-    Args:
-        centred: features without their mean. Shape: (N, D).
-    """
-    n, features = centred.shape
-    _, s, _ = thin_svd(centred)
-    variance = s**2 / n
-    square = float((variance**2).sum())  # |S|^2
-    distance = square - variance.sum() ** 2 / features
-    if distance <= 1e-14 * square:
-        return 1.0  # S is already a multiple of I
-    spread = float(((centred**2).sum(axis=1) ** 2).mean() - square) / n
-    return min(max(spread, 0.0), distance) / distance

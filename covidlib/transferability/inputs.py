@@ -67,23 +67,6 @@ def as_features(features: ArrayLike, targets: ArrayLike) -> tuple[np.ndarray, np
     return values, labels
 
 
-def softmax(logits: ArrayLike, temperature: float = 1.0) -> np.ndarray:
-    """Return the distribution of each row, computed in float64 without overflow.
-
-    Args:
-        logits: Shape: (N, Z).
-        temperature: above 0; small sharpens, large flattens.
-
-    Raises:
-        DataError: the temperature is not above 0.
-    """
-    if temperature <= 0:
-        raise DataError(f"a temperature is above 0, not {temperature}")
-    scaled = np.asarray(logits, dtype=np.float64) / temperature
-    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
-
-
 def one_hot(labels: np.ndarray, classes: int | None = None) -> np.ndarray:
     """Return indicator rows. Shape: (N, K).
 

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import entropy
 
 from covidlib.errors import DataError
 from covidlib.transferability.inputs import as_labels, as_probabilities, one_hot
 
-UNITS = {"nats": 1.0, "bits": float(np.log(2))}
+BASES = {"nats": np.e, "bits": 2.0}
 
 
 def joint(source_probs: ArrayLike, targets: ArrayLike) -> np.ndarray:
@@ -58,24 +59,21 @@ def leep(
     source_probs: ArrayLike,
     targets: ArrayLike,
     *,
-    given: np.ndarray | None = None,
     unit: str = "nats",
 ) -> float:
     """Score how well a source model's outputs predict new labels (Nguyen et al. 2020, eq. 2).
 
-    With P(y | z) from the scored images themselves, the sum of image i holds at least the share
-    that the image put there itself, sum_z theta_z^2 / (N P(z)), which is 1/N or more (Cauchy and
-    Schwarz): each term is at least -log N. With P(y | z) from other images it may be -inf.
+    P(y | z) is estimated on the scored images themselves, so the sum of image i holds at least the
+    share that the image put there itself, sum_z theta_z^2 / (N P(z)), which is 1/N or more (Cauchy
+    and Schwarz): each term is at least -log N.
 
     Args:
         source_probs: rows sum to 1. Shape: (N, Z).
         targets: labels. Shape: (N,).
-        given: P(y | z) estimated elsewhere, see ``conditional``; from these images by default.
-            The labels must then be 0..K-1. Shape: (K, Z).
         unit: "nats" or "bits".
 
     Returns:
-        Mean log-likelihood, at most 0; at least minus the label entropy unless ``given``.
+        Mean log-likelihood, at most 0 and at least minus the label entropy.
 
     Raises:
         DataError: arrays that do not fit, or an unknown unit.
@@ -87,46 +85,21 @@ def leep(
     """
     theta = as_probabilities(source_probs)
     labels = as_labels(targets, len(theta))
-    table = conditional(theta, labels)
-    if given is not None:
-        labels = np.asarray(targets)
-        table = np.asarray(given, dtype=np.float64)
-        if table.ndim != 2 or table.shape[1] != theta.shape[1] or labels.max() >= len(table):
-            raise DataError(f"P(y | z) of shape {table.shape} does not fit the images")
-    likelihood = np.einsum("nz,nz->n", theta, table[labels])
-    return _mean_log(likelihood) / _factor(unit)
-
-
-def _mean_log(likelihood: np.ndarray) -> float:
-    """Return the mean logarithm; -inf, without a warning, if one term is impossible."""
-    if (likelihood <= 0).any():
-        return float("-inf")
+    likelihood = np.einsum("nz,nz->n", theta, conditional(theta, labels)[labels])
     # A sum of rounded shares may exceed 1 by an ulp, and a score must not exceed 0.
-    return float(np.log(np.minimum(likelihood, 1.0)).mean())
+    return float(np.log(np.minimum(likelihood, 1.0)).mean() / np.log(_base(unit)))
 
 
-def _factor(unit: str) -> float:
-    if unit not in UNITS:
-        raise DataError(f"unknown unit {unit!r}, expected one of {list(UNITS)}")
-    return UNITS[unit]
-
-
-def entropy(shares: ArrayLike, unit: str = "nats") -> float:
-    """Return the entropy of a distribution, 0 log 0 = 0.
-
-    >>> entropy([0.5, 0.5], "bits")
-    1.0
-    """
-    p = np.asarray(shares, dtype=np.float64).ravel()
-    p = p[p > 0]
-    # Zero is returned as 0.0 and not as -0.0.
-    return float(-(p * np.log(p)).sum() / _factor(unit)) + 0.0
+def _base(unit: str) -> float:
+    if unit not in BASES:
+        raise DataError(f"unknown unit {unit!r}, expected one of {list(BASES)}")
+    return BASES[unit]
 
 
 def label_entropy(targets: ArrayLike, unit: str = "nats") -> float:
     """Return H(Y) of the labels' own shares, at most log K."""
     labels = as_labels(targets, len(np.asarray(targets)))
-    return entropy(np.bincount(labels) / len(labels), unit)
+    return float(entropy(np.bincount(labels), base=_base(unit)))
 
 
 def conditional_entropy(source_probs: ArrayLike, targets: ArrayLike, unit: str = "nats") -> float:
@@ -140,8 +113,8 @@ def conditional_entropy(source_probs: ArrayLike, targets: ArrayLike, unit: str =
     Returns:
         Between 0 and H(Y). Minus this is what LEEP is never below.
     """
-    both = joint(source_probs, targets)
-    return max(0.0, entropy(both, unit) - entropy(both.sum(axis=0), unit))
+    mass = joint(source_probs, targets).sum(axis=0)
+    return float(mass @ entropy(conditional(source_probs, targets), base=_base(unit)))
 
 
 def nce(source_labels: ArrayLike, targets: ArrayLike, unit: str = "nats") -> float:

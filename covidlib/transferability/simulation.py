@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import softmax
 from scipy.stats import norm
 
 from covidlib.transferability import FROM_FEATURES, bounds, weighted_tau
-from covidlib.transferability.inputs import softmax
 
 IMAGES = 200
 SHARE = 349 / 746  # positives in COVID19-CT
@@ -68,7 +68,7 @@ def draw(
     plane = hidden[:, :2] if source.sees else hidden[:, 1:3]
     logits = source.sharpness * plane @ np.stack([np.cos(angle), np.sin(angle)])
     turn, _ = np.linalg.qr(rng.normal(size=(source.width, source.width)))
-    return source.scale * hidden @ turn, softmax(logits), labels
+    return source.scale * hidden @ turn, softmax(logits, axis=1), labels
 
 
 def _family(**lists: list) -> list[Source]:

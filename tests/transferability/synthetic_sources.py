@@ -1,8 +1,7 @@
 """Random sources for the tests: posteriors and features with labels."""
 
 import numpy as np
-
-from covidlib.transferability import softmax
+from scipy.special import softmax
 
 
 def source(
@@ -12,7 +11,7 @@ def source(
     rng = np.random.default_rng(seed)
     labels = np.r_[np.arange(classes), rng.integers(0, classes, images - classes)]
     logits = rng.normal(size=(images, heads)) + rng.normal(size=(classes, heads))[labels]
-    return softmax(sharpness * logits), labels
+    return softmax(sharpness * logits, axis=1), labels
 
 
 def features(

@@ -26,7 +26,6 @@ from covidlib.transferability import (
     transrate,
 )
 from covidlib.transferability.gbc import bhattacharyya
-from covidlib.transferability.hscore import shrinkage
 from covidlib.transferability.inputs import principal, thin_svd
 from covidlib.transferability.logme import maximise
 from covidlib.transferability.nleep import mixture_posteriors
@@ -129,13 +128,6 @@ def test_h_score_says_nothing_with_more_features_than_images(k):
     labels = np.r_[np.arange(k), rng.integers(0, k, 40 - k)]
     assert h_score(rng.normal(size=(40, 64)), labels) == pytest.approx(k - 1, abs=1e-9)
     assert regularised_h_score(rng.normal(size=(40, 64)), labels) < 0.5 * (k - 1)
-
-
-@pytest.mark.parametrize(("n", "d", "k"), SHAPES)
-def test_shrinkage_is_that_of_ledoit_and_wolf(n, d, k):
-    values, _ = features(10, n, d, k)
-    centred = values - values.mean(axis=0)
-    assert shrinkage(centred) == pytest.approx(ledoit_wolf(centred, assume_centered=True)[1])
 
 
 @pytest.mark.parametrize(("n", "d", "k"), SHAPES)
