@@ -1,5 +1,6 @@
 """Files and folders that are there whole or not at all."""
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -36,6 +37,17 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def digest_file(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_text(text: str) -> str:
+    """Return the SHA-256 of a text in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def below(folder: Path) -> Iterator[Path]:

@@ -13,11 +13,12 @@ import pandas as pd
 from filelock import FileLock
 
 from covidlib.data.cache_building import ARRAYS, build
-from covidlib.data.cache_manifest import damaged, digest_of, essential, read_manifest
+from covidlib.data.cache_manifest import damaged, essential, read_manifest
 from covidlib.data.decoding import Problem, refuse
 from covidlib.data.preprocessing import Preprocessing
 from covidlib.data.table import Dataset
 from covidlib.errors import DataError
+from covidlib.files import digest_text
 from covidlib.paths import cache_root
 
 FORMAT = 1  # raise it when the same settings give other pixels
@@ -157,12 +158,12 @@ def _key(dataset: Dataset, settings: Preprocessing, masks: bool) -> str:
     body = {
         "format": FORMAT,
         "pixels": replace(dataset, table=table).fingerprint,
-        "order": digest_of("\n".join(table["sample"])),
+        "order": digest_text("\n".join(table["sample"])),
         "settings": essential(settings),
         "masks": masks,
     }
     name = re.sub(r"[^\w.-]", "_", dataset.name)
-    return f"{name}-{settings.size}-{digest_of(json.dumps(body, sort_keys=True))[:20]}"
+    return f"{name}-{settings.size}-{digest_text(json.dumps(body, sort_keys=True))[:20]}"
 
 
 def _open(folder: Path, table: pd.DataFrame, verify: bool) -> Cached | None:

@@ -1,6 +1,5 @@
 """What a folder of decoded images says about itself, and whether it is still true."""
 
-import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -9,7 +8,7 @@ import numpy as np
 import PIL
 
 from covidlib.data.preprocessing import Preprocessing
-from covidlib.files import sync
+from covidlib.files import digest_file, digest_text, sync
 
 
 def damaged(folder: Path) -> list[str]:
@@ -42,7 +41,7 @@ def write_manifest(
         "versions": {"numpy": np.__version__, "pillow": PIL.__version__},
     }
     text = json.dumps(body, indent=1)
-    (folder / "manifest.json").write_text(json.dumps({"sha256": digest_of(text), "body": text}))
+    (folder / "manifest.json").write_text(json.dumps({"sha256": digest_text(text), "body": text}))
     for path in [*files, folder / "manifest.json", folder]:
         sync(path)
 
@@ -51,7 +50,7 @@ def read_manifest(folder: Path) -> dict | None:
     """Return the manifest, None if it is absent or was altered."""
     try:
         outer = json.loads((folder / "manifest.json").read_bytes())
-        return json.loads(outer["body"]) if digest_of(outer["body"]) == outer["sha256"] else None
+        return json.loads(outer["body"]) if digest_text(outer["body"]) == outer["sha256"] else None
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
@@ -59,11 +58,4 @@ def read_manifest(folder: Path) -> dict | None:
 def _describe(file: Path) -> dict[str, int | str]:
     if not file.is_file():
         return {}
-    with open(file, "rb") as opened:
-        digest = hashlib.file_digest(opened, "sha256").hexdigest()
-    return {"bytes": file.stat().st_size, "sha256": digest}
-
-
-def digest_of(text: str) -> str:
-    """Return the SHA-256 of a text."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    return {"bytes": file.stat().st_size, "sha256": digest_file(file)}

@@ -14,6 +14,7 @@ from PIL import Image
 from covidlib.data.decoding import Problem, read_pixels, refuse
 from covidlib.data.pixels import to_uint8
 from covidlib.errors import DataError
+from covidlib.files import digest_file
 
 KINDS = ("identical files", "identical pixels", "near-duplicates")
 COLUMNS = {
@@ -131,7 +132,7 @@ def _look(path: str) -> tuple[str, str, int, np.ndarray] | Problem:
     # From darkest to brightest, so that a 12-bit picture in 16 bits has a thumbnail at all.
     image = Image.fromarray(to_uint8(decoded, "minmax"))
     return (
-        hashlib.sha256(Path(path).read_bytes()).hexdigest(),
+        digest_file(Path(path)),
         hashlib.sha256(header + values.tobytes()).hexdigest(),
         int(np.packbits(imagehash.dhash(image).hash).view(np.uint64)[0]),
         _thumbnail(image),

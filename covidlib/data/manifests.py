@@ -7,13 +7,13 @@ leaves ``checksums.csv`` in the data set's own folder.
 """
 
 import csv
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from covidlib.errors import DataError
+from covidlib.files import digest_file
 
 INSTALLED = "checksums.csv"
 Manifest = dict[str, tuple[str, int]]
@@ -61,7 +61,7 @@ def compare(folder: Path, manifest: Manifest, kind: str) -> Verification:
         file = folder / path
         if not file.is_file():
             absent.append(path)
-        elif file.stat().st_size != size or digest(file) != sha256:
+        elif file.stat().st_size != size or digest_file(file) != sha256:
             wrong.append(path)
     matching = len(manifest) - len(wrong) - len(absent)
     return Verification(kind, matching, tuple(wrong), tuple(absent))
@@ -92,15 +92,9 @@ def write(folder: Path, target: Path, files: Iterable[Path] | None = None) -> in
         rows = csv.writer(sink, lineterminator="\n")
         rows.writerow(("path", "sha256", "bytes"))
         for path in listed:
-            row = (path.relative_to(folder).as_posix(), digest(path), path.stat().st_size)
+            row = (path.relative_to(folder).as_posix(), digest_file(path), path.stat().st_size)
             rows.writerow(row)
     return len(listed)
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _parse(text: str, where: str) -> Manifest:

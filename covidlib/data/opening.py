@@ -1,6 +1,5 @@
 """Open a data set by its name: under the data root, from a zip there, or drawn as phantoms."""
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from covidlib.data.layouts import read
 from covidlib.data.layouts.listed import image_list
 from covidlib.data.table import Dataset
 from covidlib.errors import DatasetMissing
-from covidlib.files import once
+from covidlib.files import digest_file, once
 from covidlib.paths import cache_root, data_root
 
 if TYPE_CHECKING:
@@ -128,8 +127,6 @@ def unpacked(archive: Path, card: Card) -> Path:
     """Unpack an archive of the data root once into the cache and return the folder inside."""
     from covidlib.data.extraction import Limits, extract
 
-    with open(archive, "rb") as file:
-        key = hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    target = cache_root() / "unpacked" / f"{card.name}-{key}"
+    target = cache_root() / "unpacked" / f"{card.name}-{digest_file(archive)[:16]}"
     limits = Limits(files=card.max_files, bytes=card.max_bytes)
     return once(target, lambda folder: extract(archive, folder, limits=limits, strip=1))

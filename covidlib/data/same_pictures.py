@@ -9,7 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from covidlib.data import lookalikes
-from covidlib.files import once
+from covidlib.files import digest_file, once
 from covidlib.paths import cache_root
 
 # The thresholds of covidlib.data.leaks.audit. On the X-ray sets of the book they join 217 pairs of
@@ -33,7 +33,7 @@ def recall_pairs(table: pd.DataFrame) -> pd.DataFrame:
     digest = hashlib.sha256(Path(lookalikes.__file__).read_bytes())
     digest.update(f"{DISTANCE} {CORRELATION}".encode())
     for sample, path in zip(table["sample"], table["path"], strict=True):
-        digest.update(sample.encode() + hashlib.sha256(Path(path).read_bytes()).digest())
+        digest.update(sample.encode() + bytes.fromhex(digest_file(Path(path))))
     folder = cache_root() / "lookalikes" / digest.hexdigest()[:24]
 
     def compare(draft: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from covidlib.errors import DataError
+from covidlib.files import digest_file
 
 COLUMNS = ("sample", "path", "label", "patient", "source", "split", "lung_mask", "lesion_mask")
 SPLITS = ("train", "val", "test")
@@ -43,7 +44,7 @@ class Dataset:
         for row in self.table.sort_values("sample")[columns].itertuples(index=False):
             digest.update(repr([None if pd.isna(v) else v for v in row[:3]]).encode())
             for path in row[3:]:
-                digest.update(b"-" if pd.isna(path) else _file_digest(Path(path)))
+                digest.update(b"-" if pd.isna(path) else bytes.fromhex(digest_file(Path(path))))
         return digest.hexdigest()
 
 
@@ -57,8 +58,3 @@ def check_table(table: pd.DataFrame, classes: tuple[str, ...], name: str) -> Non
     for column, allowed in (("label", classes), ("split", SPLITS)):
         if strangers := set(table[column].dropna()) - set(allowed):
             raise DataError(f"{name}: unknown {column} {sorted(strangers)}, expected {allowed}")
-
-
-def _file_digest(path: Path) -> bytes:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()

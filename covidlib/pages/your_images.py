@@ -17,7 +17,7 @@ from covidlib.data.phantoms.writing import generator_digest, write
 from covidlib.data_page import PlainTable
 from covidlib.errors import CovidlibError
 from covidlib.evaluation import Interval
-from covidlib.files import once
+from covidlib.files import digest_text, once
 from covidlib.own_images.auditing import Audit, audit
 from covidlib.own_images.card import model_card
 from covidlib.own_images.choosing import Choice
@@ -28,7 +28,6 @@ from covidlib.own_images.model import Model, save_model
 from covidlib.own_images.opening import open_own
 from covidlib.paths import cache_root
 from covidlib.plans import plan
-from covidlib.publish.digests import digest_text
 from covidlib.runs.executor import execute
 from covidlib.runs.record import Record
 from covidlib.runs.store import Store

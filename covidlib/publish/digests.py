@@ -5,14 +5,9 @@ from collections.abc import Iterable
 from importlib.metadata import distributions
 from pathlib import Path
 
-from covidlib.files import below
+from covidlib.files import below, digest_file, digest_text
 
 IGNORED = {"__pycache__", ".ipynb_checkpoints", ".DS_Store"}
-
-
-def digest_text(text: str) -> str:
-    """Return the SHA-256 of a text."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -26,7 +21,7 @@ def digest_files(root: Path, files: Iterable[Path]) -> str:
     """Return the SHA-256 over names and bytes of some files below a root."""
     digest = hashlib.sha256()
     for path in files:
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        content = digest_file(path)
         digest.update(f"{path.relative_to(root).as_posix()}\0{content}\n".encode())
     return digest.hexdigest()
 

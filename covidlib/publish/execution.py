@@ -12,12 +12,11 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from covidlib.book import GPU_ASKED, Parameters, require_gpu
-from covidlib.files import save
+from covidlib.files import digest_text, save
 from covidlib.publish.digests import (
     digest_environment,
     digest_files,
     digest_listing,
-    digest_text,
     files_below,
 )
 from covidlib.publish.pairing import pair

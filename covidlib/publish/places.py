@@ -9,7 +9,7 @@ import yaml
 
 from covidlib.book import Parameters
 from covidlib.errors import CovidlibError
-from covidlib.publish.digests import digest_text
+from covidlib.files import digest_text
 
 
 class PublishError(CovidlibError):

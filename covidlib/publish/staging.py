@@ -13,7 +13,8 @@ import nbformat
 import yaml
 
 from covidlib.book import PHANTOMS, Parameters
-from covidlib.publish.digests import digest_environment, digest_files, digest_text, files_below
+from covidlib.files import digest_text
+from covidlib.publish.digests import digest_environment, digest_files, files_below
 from covidlib.publish.places import Places, PublishError
 
 COPIED = ("_config.yml", "_toc.yml", "book", "assets", "ext")

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from covidlib.data.seeds import generator
 from covidlib.errors import DatasetMissing, RunError
+from covidlib.files import digest_file
 from covidlib.paths import data_root
 from covidlib.runs import provenance
 from covidlib.runs.record import CURVE, PREDICTIONS, RECORD, WEIGHTS, Record
@@ -106,13 +107,24 @@ def _stage(spec: RunSpec, store: Store, root, options: dict) -> Record:
         return found
 
 
-def shown(spec: RunSpec, store: Store, root: str | Path | None = None) -> TrainingData:
-    """Return the images of a run as its network sees them, with the lungs found for it.
+def shown(
+    spec: RunSpec,
+    store: Store,
+    root: str | Path | None = None,
+    data: TrainingData | None = None,
+) -> TrainingData:
+    """Return images as the network of a run sees them, with the lungs found for it.
+
+    Args:
+        spec: of the run.
+        store: where it is.
+        root: the data root.
+        data: the images, by default those of the run.
 
     Raises:
         RunError: the run that finds the lungs is not in the store.
     """
-    data, parents = training_data(spec.data, data_root(root)), {}
+    data, parents = data or training_data(spec.data, data_root(root)), {}
     if (finder := spec.data.lungs) is not None:
         found = store.get(finder)
         if found is None:
@@ -125,9 +137,8 @@ def _shown(spec, data, parents, root, device) -> TrainingData:
     finder = spec.data.lungs
     if finder is not None:
         record = parents[finder.key]
-        segmenter = load(record, finder, training_data(finder.data, data_root(root)))
-        digest = hashlib.sha256(record.weights.read_bytes()).hexdigest()
-        data = with_lungs(data, segmenter.network.to(device), spec.data, digest)
+        segmenter = load(record, finder, training_data(finder.data, data_root(root))).network
+        data = with_lungs(data, segmenter.to(device), spec.data, digest_file(record.weights))
     return seen(data, spec.data.view)
 
 

@@ -1,6 +1,5 @@
 """ImageNet weights of torchvision under attention layers that nobody has trained."""
 
-import hashlib
 import os
 from pathlib import Path
 from urllib.error import URLError
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from covidlib.data.batches import Batch, Images
 from covidlib.errors import RunError
+from covidlib.files import digest_file
 from covidlib.training.method import Method
 
 VARIABLE = "COVIDLIB_WEIGHTS"  # a file, or a folder of files, with torchvision's names
@@ -95,8 +95,7 @@ def weights_file(depth: int, name: str) -> tuple[Path, str]:
     told = Path(os.environ.get(VARIABLE, ""))
     kept = Path(torch.hub.get_dir()) / "checkpoints" / file
     path = next((p for p in (told, told / file, kept) if p.is_file()), None) or _fetch(url, kept)
-    with open(path, "rb") as opened:
-        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    digest = digest_file(path)
     wanted = file.rsplit("-", 1)[-1].removesuffix(".pth")  # torchvision names files by their hash
     if not digest.startswith(wanted):
         raise RunError(f"{path} is not torchvision's {file}: its SHA-256 begins {digest[:8]}")
