@@ -9,7 +9,6 @@ Predictions need weights, which recorded results do not have. So they are made w
 were trained: ``python -m covidlib.elsewhere --help``.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,18 +25,18 @@ from covidlib.data.compositions import Composition, Part
 from covidlib.errors import RunError
 from covidlib.evaluation.contrasts import Effect, over_draws
 from covidlib.evaluation.predictions import PREFIX, classes_of
-from covidlib.evaluation.resampling import draw
+from covidlib.evaluation.resampling import draw, recall_by_class
 from covidlib.kept_scores import keep, kept, place, unkept
 from covidlib.lung_heat import PLAN
 from covidlib.paths import RESULTS, data_root
 from covidlib.plans import plan
+from covidlib.runs import running
 from covidlib.runs.provenance import of_images
 from covidlib.runs.running import load
 from covidlib.runs.spec import RunSpec, seed_of
 from covidlib.runs.store import Store
 from covidlib.terminal import RealData, RealProfile, Results, Weights, run_alone
 from covidlib.training.data import TrainingData, training_data
-from covidlib.training.lungs import seen, with_lungs
 from covidlib.training.supervised import probabilities
 
 FOLDER = Path("manet") / "elsewhere"
@@ -109,17 +108,10 @@ def shown(
         root: the data root.
         dataset: what ``images`` returns, if it is at hand.
     """
-    dataset, finder = dataset or images(spec, root), spec.data.lungs
+    dataset = dataset or images(spec, root)
     cached = build_cache(dataset, spec.data.preprocessing)
     data = TrainingData(dataset, cached, cached.table.assign(split="test"))
-    if finder is not None:
-        record = store.get(finder)
-        if record is None:
-            raise RunError(f"{finder.key} finds the lungs of {spec.key} and is not in the store")
-        segmenter = load(record, finder, training_data(finder.data, root)).network
-        digest = hashlib.sha256(record.weights.read_bytes()).hexdigest()
-        data = with_lungs(data, segmenter, spec.data, digest)
-    return seen(data, spec.data.view)
+    return running.shown(spec, store, root, data)
 
 
 def measure(
@@ -183,18 +175,13 @@ def recalls(table: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     Returns:
         A row per draw, the first of the images as they are; a column per class.
     """
-    named = answers(table)
+    named = answers(table).to_numpy(str)
     labels, owners = table["label"].to_numpy(str), table["patient"].fillna(table["sample"])
     rng = np.random.default_rng([0, resamples])
     times = draw(owners.to_numpy(str), labels, resamples, rng).astype(float)
     weights = np.vstack([np.ones(len(table)), times])
-    shares = {}
-    for name in [c for c in CLASSES if (labels == c).any()]:
-        there = labels == name
-        hits = weights @ (there & (named == name).to_numpy())
-        total = weights @ there
-        shares[name] = np.divide(hits, total, out=np.full(len(total), np.nan), where=total > 0)
-    return pd.DataFrame(shares)
+    shares = pd.DataFrame(recall_by_class(labels, named, weights), columns=np.unique(labels))
+    return shares[[name for name in CLASSES if name in shares]]
 
 
 def gain(found: Sequence[Elsewhere], more: str, less: str) -> Effect | None:

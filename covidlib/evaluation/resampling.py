@@ -115,6 +115,21 @@ def f1_by_class(s: Scored, weights: np.ndarray) -> np.ndarray:
     return _ratio(2 * (weights @ (actual * chosen)), weights @ actual + weights @ chosen)
 
 
+def recall_by_class(truth: np.ndarray, named: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the share of each class that is named rightly under each row of weights.
+
+    Args:
+        truth, named: classes of N images, as numbers or names. Shape: (N,).
+        weights: Shape: (R, N).
+
+    Returns:
+        A column per class that ``truth`` holds, sorted; NaN where none of it is drawn. Shape:
+        (R, K).
+    """
+    actual = (truth[:, None] == np.unique(truth)).astype(float)
+    return _ratio(weights @ (actual * (truth == named)[:, None]), weights @ actual)
+
+
 def weighted_auc(positive: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Area under the ROC curve under each row of weights: P(positive scores higher) + P(tie)/2.
 

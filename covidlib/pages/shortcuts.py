@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from covidlib import figures
 from covidlib.book import Page
 from covidlib.data_page import PlainTable
-from covidlib.evaluation.predictions import Scored, scored
-from covidlib.evaluation.resampling import draw
+from covidlib.evaluation.predictions import scored
+from covidlib.evaluation.resampling import draw, recall_by_class
 from covidlib.pages.results import NOT_YET, Results, gather, nothing
 from covidlib.plans.manet import ATTENTIONS, label
 from covidlib.runs.record import Record
@@ -79,19 +79,8 @@ def balanced(records: Sequence[Record], resamples: int = 2000) -> tuple[np.ndarr
     rng = np.random.default_rng(0)
     times = draw(first.clusters, first.truth.astype(str), resamples, rng).astype(float)
     weights = np.vstack([np.ones(len(first)), times])
-    values = np.mean([_balanced(side, weights) for side in sides], axis=0)
-    return values, len(np.unique(first.truth))
-
-
-def _balanced(side: Scored, weights: np.ndarray) -> np.ndarray:
-    right = side.truth == side.predicted
-    shares = []
-    for number in np.unique(side.truth):
-        mine = side.truth == number
-        there = weights @ mine
-        hits = weights @ (mine & right)
-        shares.append(np.divide(hits, there, out=np.full(len(weights), np.nan), where=there > 0))
-    return np.nanmean(shares, axis=0)
+    recalls = [recall_by_class(side.truth, side.predicted, weights) for side in sides]
+    return np.nanmean(recalls, axis=2).mean(axis=0), len(np.unique(first.truth))
 
 
 def index(view: Sequence[Record], lungs: Sequence[Record]) -> tuple[float, float, float] | None:
