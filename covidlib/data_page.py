@@ -44,11 +44,12 @@ class PlainTable:
 
     def _repr_html_(self) -> str:
         text = self.frame.astype(object).where(self.frame.notna(), NOTHING).map(str)
+        text = text.replace(r"\[(\S+), (\S+)\]", "[\\1,\N{NO-BREAK SPACE}\\2]", regex=True)
         table = text.to_html(border=0, classes="dataframe")
         if self.caption:
             caption = f"<caption>{escape(self.caption)}</caption>"
             table = table.replace("<thead>", f"{caption}<thead>", 1)
-        frame = '<div class="paper-table" role="region" aria-label="facts" tabindex="0">'
+        frame = '<div class="paper-table facts" role="region" aria-label="facts" tabindex="0">'
         return f"<style>{STYLE}</style>\n{frame}\n{table}\n</div>"
 
     def __repr__(self) -> str:

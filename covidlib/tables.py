@@ -49,6 +49,12 @@ STYLE = """
 .paper-table .verdict-mark { display: inline-block; width: 1.2em; }
 .paper-table table.dataframe td:last-child { white-space: normal; min-width: 6.5rem;
   max-width: 7rem; }
+.paper-table.facts table.dataframe :is(td, thead th) { white-space: normal; max-width: 11rem; }
+@media (min-width: 601px) {
+  .paper-table.facts table.dataframe { width: auto; }
+  .paper-table.facts table.dataframe :is(td, thead th) { max-width: 18rem; }
+  .paper-table.facts table.dataframe td { min-width: 4rem; }
+}
 .paper-table.scrolls::before { content: "scroll sideways for all columns"; font-size: 0.75rem;
   position: sticky; left: 0; }
 @media (max-width: 600px) {
