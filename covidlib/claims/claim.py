@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from covidlib.claims.experiments import unmeasured
-from covidlib.claims.rows import asked_of, lacking
+from covidlib.claims.rows import asked_of, lacking, never_named
 from covidlib.errors import DataError
 from covidlib.evaluation import holm
 from covidlib.evaluation.contrasts import Effect
@@ -197,11 +197,22 @@ def ledger(paper: str, experiments: Sequence[Claim], results: Path) -> pd.DataFr
             {"where": listed.loc[name, "where"], "statement": claim.statement}
             | {"measure": claim.measure, "effect": one if tested else None}
             | {"p_value": p_value if tested else None, "printed": claim.printed_beside(one)}
-            | {"verdict": verdict, "reason": reason, "note": claim.note, "page": claim.page}
+            | {"verdict": verdict, "reason": reason, "note": _note(claim, results)}
+            | {"page": claim.page}
             | {"needs": needed(claim, one, p_value, results)}
             | {"records": getattr(one, "records", ()), "rows": tuple(asked_of(claim.experiment))}
         )
     return pd.DataFrame(rows, index=listed.index, dtype=object)
+
+
+def _note(claim: Claim, results: Path) -> str:
+    """Return what a reader has to know: of the experiment, and of rows that hardly learnt."""
+    rows = never_named(claim.experiment, results)
+    told = (
+        f"Recorded rows that in no run name all their classes: {rows}. Such rows tell how far a "
+        "training came, not what a design can do."
+    )
+    return f"{claim.note} {told}".strip() if rows else claim.note
 
 
 def needed(claim: Claim, found: Found, p_value: float, results: Path) -> str:
@@ -216,7 +227,10 @@ def needed(claim: Claim, found: Found, p_value: float, results: Path) -> str:
     verdict, _ = judge(claim, found, p_value)
     if verdict == NOT_TESTABLE:
         own = found.needs if isinstance(found, Partly) else ""
-        return own or claim.needs or rows or "more runs of its rows"
+        if own or claim.needs or rows:
+            return own or claim.needs or rows
+        learnt = not never_named(claim.experiment, results)
+        return "more runs of its rows" if learnt else "trainings after which its rows differ"
     if verdict != INCONCLUSIVE or not isinstance(found, Effect):
         return ""
     told, printed = [rows] if rows else [], claim.printed_beside(found)

@@ -1,9 +1,10 @@
 """The rows of plans that an experiment asks for, and their recorded runs."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
+from covidlib.evaluation.predictions import PREFIX
 from covidlib.plans import PLANS, plan
 from covidlib.runs.folds import counted
 from covidlib.runs.record import Record
@@ -92,6 +93,35 @@ def _short(name: str, cell: Cell, results: Path) -> str | None:
         return ""
     folds, of = max(have)
     return None if folds == of else f", {folds} of {of} folds"
+
+
+def never_named(experiment: object, results: Path) -> str:
+    """Say which recorded rows of an experiment leave out some class in each of their runs.
+
+    A network that names one class for every image has not learnt to tell classes apart in its
+    budget, at its rate; that says little of its design.
+
+    Returns:
+        "" where each row names all its classes in some run, or none is recorded.
+    """
+    told = []
+    for (name, label), cell in asked_of(experiment).items():
+        known = (runs_of(cell, rows) for rows in cells_of([name], results))
+        records = next((found for found in known if found), [])
+        named = [_named(record) for record in records]
+        if named and max(named)[0] < named[0][1]:
+            told.append(f"{label} ({max(named)[0]} of {named[0][1]} classes)")
+    more = f"; and {len(told) - NAMED} more" if len(told) > NAMED else ""
+    return "; ".join(told[:NAMED]) + more
+
+
+@cache
+def _named(record: Record) -> tuple[int, int]:
+    """Return how many classes a run names for its test images, and how many there are."""
+    chances = record.test.filter(regex=f"^{PREFIX}")
+    if chances.empty:  # of a network that draws lungs
+        return 0, 0
+    return chances.idxmax(axis=1).nunique(), chances.shape[1]
 
 
 def home(plans: Sequence[str], cell: Cell) -> str:

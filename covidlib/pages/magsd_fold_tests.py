@@ -85,6 +85,9 @@ def fold_tests(
 
 
 def smallest_p(tests: PlainTable, title: str = "accuracy") -> str:
-    """Return the smallest corrected p value of a table of ``fold_tests``, as it stands there."""
+    """Return the smallest corrected p value of a table of ``fold_tests``, and whose it is."""
     values = tests.frame[f"p, {title}"].dropna()
-    return NOT_YET if values.empty else min(values, key=float)
+    if values.empty:
+        return NOT_YET
+    row = values.astype(float).idxmin()
+    return f"{values[row]} ({row}: {tests.frame.loc[row, title]})"

@@ -383,3 +383,30 @@ def test_rows_of_the_paper_are_rows_of_the_plans():
             rows = [dict(r.cell) for r in plan(part.plan, "smoke", phantoms=True).rows]
             for _, cell in (term for unit in part.units for term in unit):
                 assert sum(cell.items() <= row.items() for row in rows) == 1, (claim.id, cell)
+
+
+def test_a_row_that_never_names_a_class_stands_in_the_note(tmp_path):
+    results = world(tmp_path, "architectures", lambda cell, fold: 0.5 + 0.01 * fold, "B")
+    rows = {
+        row.label: row.specs for row in plan("magsd/architectures", "laptop", phantoms=False).rows
+    }
+    for number, spec in enumerate(rows["B: BCNN with attention"]):
+        file = results / "magsd" / spec.key / PREDICTIONS
+        table = pd.read_parquet(file)
+        table[[f"p_{name}" for name in C]] = np.eye(4)[number % 2]
+        table.to_parquet(file)
+    notes = ledger("magsd", [BY_ID["10"], BY_ID["04"]], results)["note"]
+    told = "Recorded rows that in no run name all their classes: B: BCNN with attention (1 of 4 cla"
+    assert told in notes["magsd-Q10"] and "MAG-SD (" not in notes["magsd-Q10"]
+    assert "Recorded rows" not in notes["magsd-Q04"]
+
+
+def test_rows_that_guess_alike_need_other_trainings_not_more(tmp_path):
+    results = world(tmp_path, "architectures", lambda cell, fold: 0.5)
+    for file in results.glob(f"magsd/*bcnn*/{PREDICTIONS}"):
+        table = pd.read_parquet(file)
+        table[[f"p_{name}" for name in C]] = np.eye(4)[0]
+        table.to_parquet(file)
+    line = ledger("magsd", [BY_ID["09"]], results).loc["magsd-Q09"]
+    assert (line["verdict"], line["reason"]) == (NOT_TESTABLE, "the folds do not vary")
+    assert line["needs"] == "trainings after which its rows differ"
