@@ -45,7 +45,7 @@ class Backbone(nn.Module):
 
     Raises:
         ValueError: torchvision has no such network, its layers cannot be followed from one map
-            to the next (transformers, RegNets), or it has fewer scales.
+            to the next (transformers), or it has fewer scales.
 
     Shape:
         images (N, C, H, W) with C at least ``channels``; the first of them are used.
@@ -110,7 +110,12 @@ def _shapes(name: str) -> dict[str, torch.Size]:
     """
     shapes, side = {}, SIZE
     with torch.device("meta"), torch.no_grad():
-        network = _network(name).eval()
+        try:
+            network = _network(name).eval()
+        except NotImplementedError:  # RegNets compute their widths with tensors
+            with torch.device("cpu"):
+                network = _network(name).eval()
+            network = network.to("meta")
         x = torch.empty(1, 3, SIZE, SIZE)
         for layer in _layers(network):
             x = network.get_submodule(layer)(x)

@@ -1,6 +1,7 @@
 """Training with attention-guided views and the soft distance (magsd sec. 3.3, 3.4 and 4)."""
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, ClassVar
 
 from covidlib.data.augmentation import MAGSD_TABLE2, Augmentation
@@ -90,14 +91,18 @@ class MAGSDSettings(Variants, TrainingSettings):
         ):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is one of {allowed}, not {getattr(self, name)!r}")
-        if not set(self.views) <= set(VIEWS) or len(set(self.views)) != len(self.views):
-            raise ValueError(f"views are some of {VIEWS}, each once, not {self.views!r}")
+        views = self.views if isinstance(self.views, tuple) else ("",)  # a list has no hash
+        if not set(views) <= set(VIEWS) or len(set(views)) != len(views):
+            raise ValueError(f"views are a tuple, some of {VIEWS}, each once, not {self.views!r}")
         for name in (
             "confidence", "smoothing", "mixup_threshold", "patching_threshold",
             "dimming_threshold", "mix", "dimming_factor",
         ):  # fmt: skip
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is in [0, 1], not {getattr(self, name)}")
+            value = getattr(self, name)
+            if not isinstance(value, Real) or not 0 <= value <= 1:
+                raise ValueError(f"{name} is a number in [0, 1], not {value!r}")
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov needs a momentum above 0")
         check_class_weights(self.class_weights)
         if not self.weight >= 0:
             raise ValueError(f"weight is at least 0, not {self.weight}")

@@ -54,6 +54,9 @@ def test_slugs_tell_tables_7_and_8_apart():
         {"mix": -0.1},
         {"dimming_threshold": float("nan")},
         {"weight": -1.0},
+        {"views": ["mixup"]},
+        {"mix": "0.5"},
+        {"nesterov": True, "momentum": 0.0},
     ],
 )
 def test_what_cannot_be_is_refused(wrong):
